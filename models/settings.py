@@ -1,0 +1,254 @@
+"""The configuration: frozen, typed, unknown keys forbidden; read from a workspace's ``foresell.toml``.
+
+An environment variable ``FORESELL_<SECTION>__<KEY>`` overrides the file, e.g. ``FORESELL_TRACKING__URI``.
+"""
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from models.errors import ConfigError
+
+CONFIG_FILE = "foresell.toml"
+
+Days = Annotated[int, Field(ge=1, le=730)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Attribute(_Section):
+    """A customer attribute that features may use. Attributes are opt-in by name."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Column of the customers table.")
+    kind: Literal["numeric", "ordered", "categorical"] = Field(
+        description="numeric: the value; ordered: the position in `levels`; categorical: one 0/1 feature a level."
+    )
+    levels: tuple[str, ...] = Field(default=(), description="The values of an ordered or categorical attribute.")
+    undated: bool = Field(
+        default=False, description="Use today's value at past cutoffs although nobody knows since when it holds."
+    )
+
+    @model_validator(mode="after")
+    def _levels_fit_the_kind(self) -> "Attribute":
+        if (self.kind == "numeric") == bool(self.levels):
+            raise ValueError(f"attribute {self.name!r} of kind {self.kind!r}: levels are for ordered and categorical")
+        return self
+
+
+class FeatureSettings(_Section):
+    """What changes the features themselves; travels with every store and artifact."""
+
+    timezone: str = Field(default="UTC", description="IANA zone in which days begin and naive times are read.")
+    attributes: tuple[Attribute, ...] = Field(default=(), description="Customer attributes that features use.")
+    event_kinds: tuple[str, ...] = Field(
+        default=("view", "click", "cart"), description="Kinds of events that are counted one by one."
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"time zone {value!r} is not in the IANA database; an example is 'Europe/Berlin'")
+        return value
+
+
+class ChurnSettings(_Section):
+    """Churn: no order in the next `horizon` days, for customers who ordered in the last `active_days`."""
+
+    active_days: Days = Field(default=60, description="A customer is eligible when the last order is at most this old.")
+    horizon: Days = Field(default=30, description="Length of the label window in days.")
+    medium: Share = Field(default=0.2, description="Probability from which the level is medium.")
+    high: Share = Field(default=0.5, description="Probability from which the level is high.")
+
+    @model_validator(mode="after")
+    def _thresholds_rise(self) -> "ChurnSettings":
+        if not self.medium < self.high:
+            raise ValueError(f"medium ({self.medium}) must be below high ({self.high})")
+        return self
+
+
+class RepurchaseSettings(_Section):
+    """Repurchase: an order in the next H days, for each of `horizons`."""
+
+    horizons: tuple[Days, ...] = Field(default=(7, 30, 90), min_length=1, description="Label windows, rising, in days.")
+
+    @field_validator("horizons")
+    @classmethod
+    def _horizons_rise(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if list(value) != sorted(set(value)):
+            raise ValueError(f"horizons {list(value)} must rise without repeats, e.g. [7, 30, 90]")
+        return value
+
+
+class TableFile(_Section):
+    """Where one table comes from, and which of its columns is which."""
+
+    path: Path = Field(description="A CSV or Parquet file, relative to the workspace.")
+    columns: dict[str, str] = Field(default_factory=dict, description="Our column name -> the file's column name.")
+
+
+class SourceSettings(_Section):
+    """Where the tables come from: a built-in source by name, or files."""
+
+    builtin: Literal["complete-journey"] | None = Field(default=None, description="A source that ships as a package.")
+    order_lines: TableFile | None = Field(default=None, description="The only required table.")
+    products: TableFile | None = None
+    customers: TableFile | None = None
+    contacts: TableFile | None = None
+    events: TableFile | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "SourceSettings":
+        if (self.builtin is None) == (self.order_lines is None):
+            raise ValueError("[source] needs either builtin = 'complete-journey' or an [source.order_lines] with a path")
+        return self
+
+
+class IntakeSettings(_Section):
+    """Row rules that have a number."""
+
+    max_rejected_share: Share = Field(default=0.05, description="Above this share of rejected rows the run fails.")
+    earliest: date = Field(default=date(1990, 1, 1), description="A row before this day is rejected.")
+    latest: date | None = Field(default=None, description="A row after this day is rejected; default: the run's day.")
+
+
+class CutoffSettings(_Section):
+    """Where the label windows lie."""
+
+    newest_test: date | None = Field(
+        default=None, description="Newest test cutoff; default: as late as the data's end and the horizon allow."
+    )
+    step_days: Days = Field(default=14, description="Days between training cutoffs.")
+    max_training: int = Field(default=14, ge=1, le=104, description="Training cutoffs used for one fit at most.")
+    min_history_days: Days = Field(default=60, description="Days of data that must lie before the first cutoff.")
+    folds: int = Field(default=2, ge=1, le=12, description="Validation cutoffs that choose between methods.")
+
+
+class TrainingSettings(_Section):
+    """How models are fitted and compared."""
+
+    seed: int = Field(default=1, ge=0, description="Seed of every draw.")
+    max_examples: int = Field(default=400_000, ge=1_000, description="Examples (customer x cutoff) drawn at most.")
+    bootstrap_samples: int = Field(default=500, ge=20, description="Bootstrap draws behind each interval.")
+    margin: float = Field(
+        default=0.002, ge=0, lt=1, description="Validation loss difference within which the simpler method wins."
+    )
+
+
+class TrackingSettings(_Section):
+    """The MLflow server."""
+
+    uri: str | None = Field(default=None, description="Default: SQLite at mlruns/mlflow.db of the workspace.")
+
+
+class ServiceSettings(_Section):
+    """The HTTP service."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=3000, ge=1, le=65535, description="Port to listen on.")
+
+
+class ModelSettings(_Section):
+    """What the predictions need to know; everything else is about making or calling them."""
+
+    features: FeatureSettings = FeatureSettings()
+    churn: ChurnSettings = ChurnSettings()
+    repurchase: RepurchaseSettings = RepurchaseSettings()
+
+
+class Settings(BaseSettings):
+    """A workspace's whole configuration."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="FORESELL_", env_nested_delimiter="__", nested_model_default_partial_update=True
+    )
+
+    workspace: Path = Field(description="The folder that holds foresell.toml.")
+    source: SourceSettings
+    features: FeatureSettings = FeatureSettings()
+    intake: IntakeSettings = IntakeSettings()
+    cutoffs: CutoffSettings = CutoffSettings()
+    training: TrainingSettings = TrainingSettings()
+    churn: ChurnSettings = ChurnSettings()
+    repurchase: RepurchaseSettings = RepurchaseSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    service: ServiceSettings = ServiceSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file."""
+        return env_settings, init_settings
+
+    @property
+    def models(self) -> ModelSettings:
+        """The part that the predictions need."""
+        return ModelSettings(features=self.features, churn=self.churn, repurchase=self.repurchase)
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the kept tables."""
+        return self.workspace / "data" / "tables"
+
+    @property
+    def quarantine(self) -> Path:
+        """Folder of the rejected rows."""
+        return self.workspace / "data" / "quarantine"
+
+    @property
+    def releases(self) -> Path:
+        """Folder of the releases."""
+        return self.workspace / "releases"
+
+    @property
+    def tracking_uri(self) -> str:
+        """The MLflow server's address."""
+        return self.tracking.uri or f"sqlite:///{self.workspace / 'mlruns' / 'mlflow.db'}"
+
+
+def load_settings(workspace: Path) -> Settings:
+    """Read ``foresell.toml`` of a workspace.
+
+    Parameters
+    ----------
+    workspace : Path
+        Folder that holds the file.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, is not TOML, has an unknown key or a value that is not allowed.
+    """
+    path = workspace.resolve() / CONFIG_FILE
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no {CONFIG_FILE} in {workspace}: run in a workspace, or name one with --workspace") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    try:
+        return Settings(workspace=path.parent, **values)
+    except ValidationError as error:
+        raise ConfigError(_first_fault(path, error)) from None
+
+
+def _first_fault(path: Path, error: ValidationError) -> str:
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"{path.name}: unknown key {key!r}; remove it or see the keys in README.md"
+    return f"{path.name}: {key or 'file'} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
