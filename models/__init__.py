@@ -1,1 +1,72 @@
-"""Package."""
+"""What is predicted: features, labels, predictions, their rivals, stores and artifacts. No weights, no HTTP."""
+
+from collections.abc import Mapping
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from models.errors import ConfigError, UnknownPredictionError
+from models.settings import FeatureSettings, ModelSettings, first_fault
+
+if TYPE_CHECKING:
+    from models.prediction import Prediction
+
+PREDICTIONS = (
+    "models.churn:Churn",
+    "models.repurchase:Repurchase",
+)
+
+
+def predictions(settings: ModelSettings | None = None) -> tuple["Prediction", ...]:
+    """Return every prediction, set up as configured.
+
+    Parameters
+    ----------
+    settings : ModelSettings, optional
+        Default: every setting at its default.
+
+    Raises
+    ------
+    ConfigError
+        A section names no prediction, or has an unknown key or a value that is not allowed.
+    """
+    settings = settings or ModelSettings()
+    classes: list[type[Prediction]] = [resolve_name(path) for path in PREDICTIONS]
+    names = [cls.name for cls in classes]
+    for section in settings.predictions.keys() - set(names):
+        raise ConfigError(f"unknown section [predictions.{section}]; the predictions are {', '.join(names)}")
+    return tuple(_configured(cls, settings) for cls in classes)
+
+
+def prediction_from(name: str, features: FeatureSettings, section: Mapping[str, Any]) -> "Prediction":
+    """Return one prediction with the settings that an artifact was made with.
+
+    Raises
+    ------
+    UnknownPredictionError
+        No prediction has this name.
+    """
+    return prediction_named(name, ModelSettings(features=features, predictions={name: dict(section)}))
+
+
+def prediction_named(name: str, settings: ModelSettings | None = None) -> "Prediction":
+    """Return one prediction by name.
+
+    Raises
+    ------
+    UnknownPredictionError
+        No prediction has this name.
+    """
+    known = {prediction.name: prediction for prediction in predictions(settings)}
+    if name not in known:
+        raise UnknownPredictionError(f"unknown prediction {name!r}; the predictions are {', '.join(known)}")
+    return known[name]
+
+
+def _configured(cls: "type[Prediction]", settings: ModelSettings) -> "Prediction":
+    try:
+        section = cls.Settings.model_validate(settings.predictions.get(cls.name, {}))
+    except ValidationError as error:
+        raise ConfigError(first_fault(f"[predictions.{cls.name}]", error)) from None
+    return cls(settings.features, section)

@@ -6,7 +6,7 @@ An environment variable ``FORESELL_<SECTION>__<KEY>`` overrides the file, e.g. `
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -20,11 +20,13 @@ Days = Annotated[int, Field(ge=1, le=730)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of the configuration: frozen, unknown keys forbidden."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Attribute(_Section):
+class Attribute(Section):
     """A customer attribute that features may use. Attributes are opt-in by name."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Column of the customers table.")
@@ -43,7 +45,7 @@ class Attribute(_Section):
         return self
 
 
-class FeatureSettings(_Section):
+class FeatureSettings(Section):
     """What changes the features themselves; travels with every store and artifact."""
 
     timezone: str = Field(default="UTC", description="IANA zone in which days begin and naive times are read.")
@@ -60,42 +62,14 @@ class FeatureSettings(_Section):
         return value
 
 
-class ChurnSettings(_Section):
-    """Churn: no order in the next `horizon` days, for customers who ordered in the last `active_days`."""
-
-    active_days: Days = Field(default=60, description="A customer is eligible when the last order is at most this old.")
-    horizon: Days = Field(default=30, description="Length of the label window in days.")
-    medium: Share = Field(default=0.2, description="Probability from which the level is medium.")
-    high: Share = Field(default=0.5, description="Probability from which the level is high.")
-
-    @model_validator(mode="after")
-    def _thresholds_rise(self) -> "ChurnSettings":
-        if not self.medium < self.high:
-            raise ValueError(f"medium ({self.medium}) must be below high ({self.high})")
-        return self
-
-
-class RepurchaseSettings(_Section):
-    """Repurchase: an order in the next H days, for each of `horizons`."""
-
-    horizons: tuple[Days, ...] = Field(default=(7, 30, 90), min_length=1, description="Label windows, rising, in days.")
-
-    @field_validator("horizons")
-    @classmethod
-    def _horizons_rise(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if list(value) != sorted(set(value)):
-            raise ValueError(f"horizons {list(value)} must rise without repeats, e.g. [7, 30, 90]")
-        return value
-
-
-class TableFile(_Section):
+class TableFile(Section):
     """Where one table comes from, and which of its columns is which."""
 
     path: Path = Field(description="A CSV or Parquet file, relative to the workspace.")
     columns: dict[str, str] = Field(default_factory=dict, description="Our column name -> the file's column name.")
 
 
-class SourceSettings(_Section):
+class SourceSettings(Section):
     """Where the tables come from: a built-in source by name, or files."""
 
     builtin: Literal["complete-journey"] | None = Field(default=None, description="A source that ships as a package.")
@@ -112,7 +86,7 @@ class SourceSettings(_Section):
         return self
 
 
-class IntakeSettings(_Section):
+class IntakeSettings(Section):
     """Row rules that have a number."""
 
     max_rejected_share: Share = Field(default=0.05, description="Above this share of rejected rows the run fails.")
@@ -120,7 +94,7 @@ class IntakeSettings(_Section):
     latest: date | None = Field(default=None, description="A row after this day is rejected; default: the run's day.")
 
 
-class CutoffSettings(_Section):
+class CutoffSettings(Section):
     """Where the label windows lie."""
 
     newest_test: date | None = Field(
@@ -132,7 +106,7 @@ class CutoffSettings(_Section):
     folds: int = Field(default=2, ge=1, le=12, description="Validation cutoffs that choose between methods.")
 
 
-class TrainingSettings(_Section):
+class TrainingSettings(Section):
     """How models are fitted and compared."""
 
     seed: int = Field(default=1, ge=0, description="Seed of every draw.")
@@ -143,25 +117,26 @@ class TrainingSettings(_Section):
     )
 
 
-class TrackingSettings(_Section):
+class TrackingSettings(Section):
     """The MLflow server."""
 
     uri: str | None = Field(default=None, description="Default: SQLite at mlruns/mlflow.db of the workspace.")
 
 
-class ServiceSettings(_Section):
+class ServiceSettings(Section):
     """The HTTP service."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=3000, ge=1, le=65535, description="Port to listen on.")
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """What the predictions need to know; everything else is about making or calling them."""
 
     features: FeatureSettings = FeatureSettings()
-    churn: ChurnSettings = ChurnSettings()
-    repurchase: RepurchaseSettings = RepurchaseSettings()
+    predictions: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Each prediction's own section, checked by the prediction."
+    )
 
 
 class Settings(BaseSettings):
@@ -177,8 +152,9 @@ class Settings(BaseSettings):
     intake: IntakeSettings = IntakeSettings()
     cutoffs: CutoffSettings = CutoffSettings()
     training: TrainingSettings = TrainingSettings()
-    churn: ChurnSettings = ChurnSettings()
-    repurchase: RepurchaseSettings = RepurchaseSettings()
+    predictions: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="Each prediction's own section, e.g. [predictions.churn]."
+    )
     tracking: TrackingSettings = TrackingSettings()
     service: ServiceSettings = ServiceSettings()
 
@@ -197,7 +173,7 @@ class Settings(BaseSettings):
     @property
     def models(self) -> ModelSettings:
         """The part that the predictions need."""
-        return ModelSettings(features=self.features, churn=self.churn, repurchase=self.repurchase)
+        return ModelSettings(features=self.features, predictions=self.predictions)
 
     @property
     def tables(self) -> Path:
@@ -243,12 +219,13 @@ def load_settings(workspace: Path) -> Settings:
     try:
         return Settings(workspace=path.parent, **values)
     except ValidationError as error:
-        raise ConfigError(_first_fault(path, error)) from None
+        raise ConfigError(first_fault(path.name, error)) from None
 
 
-def _first_fault(path: Path, error: ValidationError) -> str:
+def first_fault(where: str, error: ValidationError) -> str:
+    """Say in one line what is wrong with the first offending value of ``where``."""
     fault = error.errors()[0]
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
-        return f"{path.name}: unknown key {key!r}; remove it or see the keys in README.md"
-    return f"{path.name}: {key or 'file'} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
+        return f"{where}: unknown key {key!r}; remove it, or see the keys in README.md"
+    return f"{where}: {key or 'value'} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"

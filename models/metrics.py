@@ -1,0 +1,162 @@
+"""Measures of probabilities and dates, weighted so that a bootstrap draw is a vector of counts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+
+CALIBRATION_BINS = 10
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class BinaryMeasurement:
+    """Probabilities of a binary event beside what happened.
+
+    Parameters
+    ----------
+    outcome : float64 array, shape (n,)
+        1 where the event happened, else 0.
+    probability : float64 array, shape (n,)
+        Predicted probabilities.
+    """
+
+    outcome: Vector
+    probability: Vector
+
+    @cached_property
+    def loss(self) -> Vector:
+        """Log loss of each unit, shape (n,), in nats."""
+        clipped = np.clip(self.probability, _TINY, 1 - _TINY)
+        loss: Vector = -np.where(self.outcome == 1, np.log(clipped), np.log1p(-clipped))
+        return loss
+
+    def metrics(self, weights: Vector | None = None) -> Mapping[str, float]:
+        """Return AUC, average precision, log loss, Brier score and calibration error."""
+        w = np.ones(len(self.outcome)) if weights is None else weights
+        return {
+            "auc": self._auc(w),
+            "average_precision": self._average_precision(w),
+            "log_loss": float(np.average(self.loss, weights=w)),
+            "brier": float(np.average((self.probability - self.outcome) ** 2, weights=w)),
+            "calibration_error": self._calibration_error(w),
+        }
+
+    def calibration_curve(self) -> tuple[Vector, Vector]:
+        """Return mean predicted and observed shares of ten equal-mass bins, each of shape (<= 10,)."""
+        bins = [b for b in np.array_split(self._order, CALIBRATION_BINS) if len(b)]
+        return (
+            np.array([self.probability[b].mean() for b in bins]),
+            np.array([self.outcome[b].mean() for b in bins]),
+        )
+
+    def calibration_floor(self, *, draws: int, seed: int) -> float:
+        """Return the mean calibration error that a perfectly calibrated model of this size shows by chance."""
+        rng = np.random.default_rng(seed)
+        happened = rng.random((draws, len(self.probability))) < self.probability
+        return float(
+            np.mean(
+                [BinaryMeasurement(y.astype(float), self.probability).metrics()["calibration_error"] for y in happened]
+            )
+        )
+
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        return np.argsort(self.probability, kind="stable")
+
+    @cached_property
+    def _tie_starts(self) -> NDArray[np.int64]:
+        ordered = self.probability[self._order]
+        return np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+
+    def _tied(self, weights: Vector) -> tuple[Vector, Vector]:
+        """Sum the weights of happened and not happened over equal probabilities, rising."""
+        w, y = weights[self._order], self.outcome[self._order]
+        return np.add.reduceat(w * y, self._tie_starts), np.add.reduceat(w * (1 - y), self._tie_starts)
+
+    def _auc(self, weights: Vector) -> float:
+        happened, not_happened = self._tied(weights)
+        below = np.cumsum(not_happened) - not_happened / 2
+        pairs = happened.sum() * not_happened.sum()
+        return float(happened @ below / pairs) if pairs else float("nan")
+
+    def _average_precision(self, weights: Vector) -> float:
+        happened, not_happened = (side[::-1] for side in self._tied(weights))
+        caught = np.cumsum(happened)
+        picked = caught + np.cumsum(not_happened)
+        precision = np.divide(caught, picked, out=np.zeros_like(caught), where=picked > 0)
+        return float(happened @ precision / happened.sum()) if happened.sum() else float("nan")
+
+    def _calibration_error(self, weights: Vector) -> float:
+        w = weights[self._order]
+        mass = np.cumsum(w) - w / 2
+        bins = np.minimum((mass / w.sum() * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+        gap = w * (self.probability - self.outcome)[self._order]
+        return float(np.abs(np.bincount(bins, gap, CALIBRATION_BINS)).sum() / w.sum())
+
+
+@dataclass(frozen=True)
+class IntervalMeasurement:
+    """Predicted days (a median and a range) beside the day that came, both cut at a last day.
+
+    Parameters
+    ----------
+    actual, expected, earliest, latest : float64 arrays, shape (n,)
+        Whole days from as_of, ``cut_at`` where nothing came (was expected) before it.
+    cut_at : int
+        The last day in sight.
+    """
+
+    actual: Vector
+    expected: Vector
+    earliest: Vector
+    latest: Vector
+    cut_at: int
+
+    @property
+    def loss(self) -> Vector:
+        """Absolute error of the median in days, shape (n,)."""
+        return np.abs(self.actual - self.expected)
+
+    def metrics(self, weights: Vector | None = None) -> Mapping[str, float]:
+        """Return the mean absolute error and width in days, and the share of days inside the range."""
+        inside = (self.earliest <= self.actual) & (self.actual <= self.latest)
+        return {
+            "error_days": float(np.average(self.loss, weights=weights)),
+            "range_coverage": float(np.average(inside, weights=weights)),
+            "range_width_days": float(np.average(self.latest - self.earliest, weights=weights)),
+        }
+
+
+def bootstrap(
+    metrics: Callable[[Vector], Mapping[str, float]], *, units: int, draws: int, seed: int
+) -> dict[str, tuple[float, float]]:
+    """Return the 95 % percentile interval of each metric over draws of units with replacement.
+
+    Parameters
+    ----------
+    metrics : callable
+        Takes counts of shape (units,) and returns metrics by name. The same seed gives every method the same draws, so
+        that the difference of two methods' metrics is paired.
+    units : int
+        Number of units (customers).
+    draws : int
+        Number of draws.
+    seed : int
+        Seed of the draws.
+
+    Notes
+    -----
+    Efron, B. (1979), Bootstrap methods: another look at the jackknife. The Annals of Statistics 7(1).
+    """
+    rng = np.random.default_rng(seed)
+    drawn = [metrics(np.bincount(rng.integers(units, size=units), minlength=units).astype(float)) for _ in range(draws)]
+    return {
+        name: (float(low), float(high))
+        for name in drawn[0]
+        for low, high in [np.nanpercentile([draw[name] for draw in drawn], [2.5, 97.5])]
+    }

@@ -1,0 +1,106 @@
+"""Parts of a release: folders of immutable files, named by the hash of a manifest that holds every file's hash.
+
+Bytes are verified before any parser sees them: a mutated LightGBM text can kill the process that reads it.
+"""
+
+import hashlib
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from models.errors import CorruptPartError
+
+MANIFEST = "manifest.json"
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the same bytes for equal values: sorted keys, two spaces, a final newline."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def npy_bytes(array: NDArray[Any]) -> bytes:
+    """Return an array as the bytes of a npy file."""
+    buffer = BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def npy_array(content: bytes) -> NDArray[Any]:
+    """Return the array of a npy file's bytes."""
+    array: NDArray[Any] = np.load(BytesIO(content), allow_pickle=False)
+    return array
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file and wait until it is on the disk."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path`` in one step: a reader sees the old file or the new one, never a part of one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    write_durably(draft, content)
+    os.replace(draft, path)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal(folder: Path) -> str:
+    """Write the manifest of a finished folder and return its digest, the part's name.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the part's files, in subfolders or not.
+
+    Returns
+    -------
+    str
+        sha256 of the manifest, in hex.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    manifest = canonical_json({path.relative_to(folder).as_posix(): file_sha256(path) for path in files})
+    write_durably(folder / MANIFEST, manifest)
+    return hashlib.sha256(manifest).hexdigest()
+
+
+def verify(folder: Path, digest: str) -> None:
+    """Check that a part holds exactly the bytes that ``digest`` names.
+
+    Raises
+    ------
+    CorruptPartError
+        The part or one of its files is missing or differs; the message names it.
+    """
+    try:
+        manifest = (folder / MANIFEST).read_bytes()
+    except OSError:
+        raise CorruptPartError(f"part {folder.name}: {MANIFEST} cannot be read; publish again or roll back") from None
+    if hashlib.sha256(manifest).hexdigest() != digest:
+        raise CorruptPartError(f"part {folder.name}: {MANIFEST} is not the one that the release names; publish again")
+    for name, expected in orjson.loads(manifest).items():
+        _verify_file(folder, name, expected)
+
+
+def _verify_file(folder: Path, name: str, expected: str) -> None:
+    try:
+        found = file_sha256(folder / name)
+    except OSError:
+        raise CorruptPartError(f"part {folder.name}: {name} cannot be read; publish again or roll back") from None
+    if found != expected:
+        raise CorruptPartError(
+            f"part {folder.name}: {name} has sha256 {found[:12]}..., the manifest says {expected[:12]}...; "
+            "publish again or roll back"
+        )

@@ -1,0 +1,292 @@
+"""The one protocol that every prediction states and that training, the batch job and the service run.
+
+A prediction says who is eligible, what the label is and how far it looks, which methods compete for it (our model and
+its rivals), how a fitted method is measured, what a request and an answer look like, and how a request is answered from
+a store. Nothing outside a prediction's own module knows which prediction it is handling.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from models.inline import InlineFeatures
+from models.messages import Envelope, ModelReference
+from models.settings import FeatureSettings, Section
+from models.store import Store
+
+Matrix = NDArray[np.float32]
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Customers:
+    """A batch of customers as predictions see them, one row each.
+
+    Parameters
+    ----------
+    ids : sequence of str, length n
+        Customer ids.
+    as_of : datetime64[D] array, shape (n,)
+        The local midnight up to which each row knows.
+    features : float32 array, shape (n, f)
+        Feature values in the catalogue's order; NaN is null.
+    names : tuple of str, length f
+        Feature names.
+    """
+
+    ids: Sequence[str]
+    as_of: NDArray[np.datetime64]
+    features: Matrix
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def column(self, name: str) -> Matrix:
+        """Return one feature, shape (n,); NaN is null."""
+        return self.features[:, self.names.index(name)]
+
+    def take(self, rows: NDArray[Any]) -> "Customers":
+        """Return the given rows (indices or a mask)."""
+        picked = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return replace(
+            self, ids=[self.ids[row] for row in picked], as_of=self.as_of[picked], features=self.features[picked]
+        )
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Customers at past cutoffs with what happened next.
+
+    Parameters
+    ----------
+    customers : Customers
+        One row for each (customer, cutoff).
+    labels : mapping of str to array, each of shape (n, ...)
+        The prediction's label columns, looking forward to the end of the data.
+    limit : date
+        The local midnight up to which labels may be known; a label whose window ends later must be treated as unknown.
+    """
+
+    customers: Customers
+    labels: Mapping[str, NDArray[Any]]
+    limit: date
+
+    def __len__(self) -> int:
+        return len(self.customers)
+
+    @property
+    def observed_days(self) -> NDArray[np.int64]:
+        """Whole days from each row's as_of to the limit, shape (n,)."""
+        days: NDArray[np.int64] = (np.datetime64(self.limit, "D") - self.customers.as_of).astype(np.int64)
+        return days
+
+    def take(self, mask: NDArray[np.bool_]) -> "Examples":
+        """Return the rows where ``mask`` is true."""
+        labels = {name: values[mask] for name, values in self.labels.items()}
+        return replace(self, customers=self.customers.take(mask), labels=labels)
+
+    def at(self, cutoffs: Sequence[date]) -> "Examples":
+        """Return the rows at the given cutoffs."""
+        return self.take(np.isin(self.customers.as_of, np.array(cutoffs, dtype="datetime64[D]")))
+
+    def known_by(self, limit: date) -> "Examples":
+        """Return what could be known at ``limit``: rows up to it, later labels to be treated as unknown."""
+        return replace(self.take(self.customers.as_of <= np.datetime64(limit, "D")), limit=limit)
+
+
+class Fitted(Protocol):
+    """A fitted method of one prediction."""
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+
+    @property
+    def choices(self) -> Mapping[str, Any]:
+        """What fitting chose (JSON), e.g. the number of trees; given back to ``fit`` it is frozen."""
+
+    def score(self, customers: Customers) -> Scores:
+        """Score each row by itself: the same figures for one row and for many; shape (n, outputs)."""
+
+    def parts(self) -> Mapping[str, bytes]:
+        """Return the files that hold it: LightGBM text, npy and JSON; the same bytes for the same fit."""
+
+
+class Measurement(Protocol):
+    """How well scores did on the examples of one task, unit by unit (a unit is a customer)."""
+
+    @property
+    def loss(self) -> NDArray[np.float64]:
+        """The loss of each unit that methods are compared by, shape (units,); lower is better."""
+
+    def metrics(self, weights: NDArray[np.float64] | None = None) -> Mapping[str, float]:
+        """Return the metrics by name; ``weights`` (units,) are how often a bootstrap draw has each unit."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One question that a prediction is measured by, with its own label window.
+
+    Parameters
+    ----------
+    tag : str
+        The suffix of its metrics, e.g. ``h30``.
+    horizon : int
+        Length of the label window in days.
+    chooses : bool
+        Whether its loss counts in the choice between methods.
+    """
+
+    tag: str
+    horizon: int
+    chooses: bool = True
+
+
+@dataclass(frozen=True)
+class Served:
+    """One prediction as a release serves it.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        The prediction, with the settings that it was trained with.
+    fitted : Fitted
+        The champion.
+    store : Store
+        Everybody's features at the release's as_of.
+    inline : InlineFeatures
+        Computes the features of a history that a request brings.
+    model : ModelReference
+        Name, version and run.
+    release : str
+        The release's name.
+    cut_points : float64 array, shape (99,)
+        The 1st to 99th percentile of the eligible customers' scores at the store's as_of.
+    medians : float32 array, shape (f,)
+        The training examples' median of each feature, which reasons compare with; NaN = all null.
+    """
+
+    prediction: "Prediction"
+    fitted: Fitted
+    store: Store
+    inline: InlineFeatures
+    model: ModelReference
+    release: str
+    cut_points: NDArray[np.float64]
+    medians: Matrix
+
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """The fields that every response begins with."""
+        return dict(Envelope(model=self.model, release=self.release, as_of=self.store.as_of))
+
+    def customers_at(self, rows: NDArray[np.int64]) -> Customers:
+        """Return the store's customers at the given rows."""
+        as_of = np.full(len(rows), np.datetime64(self.store.as_of, "D"))
+        return Customers(self.store.ids_at(rows), as_of, self.store.features_at(rows), self.store.names)
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """What a batch job may ask for beyond the figures.
+
+    Parameters
+    ----------
+    reasons : int
+        Reasons for each customer, 0..10; they cost over a millisecond a row.
+    """
+
+    reasons: int = 0
+
+
+class Prediction(ABC):
+    """A prediction. Subclasses live one to a file and are listed in ``models/__init__.py``."""
+
+    name: ClassVar[str]
+    """URL, MLflow experiment and registered model, e.g. ``churn``."""
+    question: ClassVar[str]
+    """What it answers, in a sentence for people."""
+    request: ClassVar[type[BaseModel]]
+    response: ClassVar[type[BaseModel]]
+
+    Settings: ClassVar[type[Section]]
+    """Its own section of the configuration; saved with each artifact."""
+
+    def __init__(self, features: FeatureSettings, settings: Section) -> None:
+        self.features = features
+        self.settings = settings
+
+    @property
+    @abstractmethod
+    def tasks(self) -> tuple[Task, ...]:
+        """What it is measured by, by rising horizon."""
+
+    @property
+    @abstractmethod
+    def methods(self) -> tuple[str, ...]:
+        """The methods that compete: ours first, then its rivals down to the simplest."""
+
+    @abstractmethod
+    def labels(self, tables: Mapping[str, Any], spine: Any) -> Any:
+        """Return the labels as an Ibis table: customer_id, as_of and the label columns, one row a spine row."""
+
+    @abstractmethod
+    def eligible(self, customers: Customers) -> NDArray[np.bool_]:
+        """Say for whom the prediction is defined, shape (n,)."""
+
+    @abstractmethod
+    def target(self, examples: Examples) -> Scores:
+        """Return what each output should have been, shape (n, outputs); NaN = not eligible or not known yet."""
+
+    @abstractmethod
+    def fit(
+        self, method: str, examples: Examples, *, horizon: int, seed: int, choices: Mapping[str, Any] | None = None
+    ) -> Fitted:
+        """Fit a method on what is known by ``examples.limit``.
+
+        Parameters
+        ----------
+        method : str
+            One of ``methods``.
+        examples : Examples
+            Past cutoffs; rows whose window is still open teach what needs no label.
+        horizon : int
+            Longest horizon that will be asked for, in days; outputs beyond it are not fitted.
+        seed : int
+            Seed of every draw.
+        choices : mapping, optional
+            The ``choices`` of an earlier fit, to repeat it on other examples.
+
+        Raises
+        ------
+        NotEnoughDataError
+            There are too few examples, or only one class.
+        """
+
+    @abstractmethod
+    def load(self, method: str, parts: Mapping[str, bytes]) -> Fitted:
+        """Return the fitted method that ``parts`` hold; the bytes must have been verified."""
+
+    @abstractmethod
+    def measure(self, fitted: Fitted, examples: Examples, task: Task) -> Measurement:
+        """Measure a fitted method on the eligible examples whose window is known."""
+
+    @abstractmethod
+    def cut_points(self, fitted: Fitted, store: Store) -> NDArray[np.float64]:
+        """Return the 1st to 99th percentile of the scores that percentiles are read from, shape (99,)."""
+
+    @abstractmethod
+    def answer(self, served: Served, request: Any) -> BaseModel:
+        """Answer one typed request; the response has one answer for each customer asked for, in order."""
+
+    @abstractmethod
+    def table(self, served: Served, rows: NDArray[np.int64], options: BatchOptions) -> pa.Table:
+        """Answer for the store's customers at ``rows``, in order, as columns: the batch job's output."""

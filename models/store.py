@@ -1,0 +1,195 @@
+"""The store: every customer's features at one as_of, as immutable files that all processes share by memory map."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from models import columns as col
+from models.errors import NotEnoughDataError
+from models.parts import canonical_json, write_durably
+from models.settings import FeatureSettings
+
+UNKNOWN = -1
+"""The row of a customer that the store does not have."""
+
+_ABOUT = "store.json"
+_IDS = "ids.bin"
+_ID_ENDS = "id_ends.npy"
+_ID_HASHES = "id_hashes.npy"
+_ID_ROWS = "id_rows.npy"
+_FEATURES = "features.npy"
+_PRODUCTS = "products.arrow"
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store; arrays are memory maps.
+
+    Parameters
+    ----------
+    as_of : date
+        Local midnight up to which it knows.
+    fingerprint : str
+        Fingerprint of the features.
+    settings : FeatureSettings
+        What the features were made with.
+    names : tuple of str, length f
+        Feature names, in order.
+    features : float32 array, shape (n, f)
+        NaN is null. Rows are in rising order of the customer ids' UTF-8 bytes.
+    """
+
+    as_of: date
+    fingerprint: str
+    settings: FeatureSettings
+    names: tuple[str, ...]
+    features: NDArray[np.float32]
+    products: pa.Table
+    _ids: NDArray[np.uint8]
+    _id_ends: NDArray[np.int64]
+    _id_hashes: NDArray[np.uint64]
+    _id_rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Return each customer's row, shape (len(ids),); ``UNKNOWN`` where there is none."""
+        encoded = [customer_id.encode("utf-8", "surrogatepass") for customer_id in ids]
+        hashes = np.fromiter(map(_hash, encoded), np.uint64, len(encoded))
+        starts = np.searchsorted(self._id_hashes, hashes)
+        return np.fromiter(map(self._row_of, encoded, hashes, starts), np.int64, len(encoded))
+
+    def ids_at(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return the customer ids at the given rows."""
+        return [self._id_bytes(int(row)).decode("utf-8") for row in rows]
+
+    def features_at(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the feature rows, shape (len(rows), f)."""
+        picked: NDArray[np.float32] = np.ascontiguousarray(self.features[rows])
+        return picked
+
+    def _row_of(self, encoded: bytes, hashed: np.uint64, start: int) -> int:
+        for position in range(start, len(self._id_hashes)):
+            if self._id_hashes[position] != hashed:
+                break
+            row = int(self._id_rows[position])
+            if self._id_bytes(row) == encoded:
+                return row
+        return UNKNOWN
+
+    def _id_bytes(self, row: int) -> bytes:
+        start = self._id_ends[row - 1] if row else 0
+        return self._ids[start : self._id_ends[row]].tobytes()
+
+
+def open_store(folder: Path) -> Store:
+    """Open a store by memory map; its bytes must have been verified.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder that ``write_store`` made.
+    """
+    about = orjson.loads((folder / _ABOUT).read_bytes())
+    with pa.memory_map(str(folder / _PRODUCTS)) as file:
+        products = pa.ipc.open_file(file).read_all()
+    return Store(
+        as_of=date.fromisoformat(about["as_of"]),
+        fingerprint=about["fingerprint"],
+        settings=FeatureSettings.model_validate(about["settings"]),
+        names=tuple(about["names"]),
+        features=_mapped(folder / _FEATURES),
+        products=products,
+        _ids=np.memmap(folder / _IDS, np.uint8, "r"),
+        _id_ends=_mapped(folder / _ID_ENDS),
+        _id_hashes=_mapped(folder / _ID_HASHES),
+        _id_rows=_mapped(folder / _ID_ROWS),
+    )
+
+
+def write_store(
+    folder: Path,
+    batches: Iterable[pa.RecordBatch],
+    *,
+    customers: int,
+    products: pa.Table,
+    as_of: date,
+    names: Sequence[str],
+    fingerprint: str,
+    settings: FeatureSettings,
+) -> None:
+    """Write a store's files into an existing empty folder, batch by batch.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to.
+    batches : iterable of RecordBatch
+        customer_id and the features by name, in rising order of the ids' UTF-8 bytes, each customer once.
+    customers : int
+        Rows in all.
+    products : pyarrow Table
+        The product table, which a history sent inline is joined with.
+    as_of, names, fingerprint, settings
+        See ``Store``.
+
+    Raises
+    ------
+    NotEnoughDataError
+        There are no customers.
+    """
+    if not customers:
+        raise NotEnoughDataError("no customers to publish: the tables have none before the as_of; run foresell check")
+    about = {
+        "as_of": as_of.isoformat(),
+        "fingerprint": fingerprint,
+        "settings": settings.model_dump(mode="json"),
+        "names": list(names),
+    }
+    write_durably(folder / _ABOUT, canonical_json(about))
+    encoded = _write_features(folder, batches, customers, names)
+    _write_ids(folder, encoded)
+    with pa.OSFile(str(folder / _PRODUCTS), "wb") as file, pa.ipc.new_file(file, products.schema) as writer:
+        writer.write_table(products)
+
+
+def _write_features(
+    folder: Path, batches: Iterable[pa.RecordBatch], customers: int, names: Sequence[str]
+) -> list[bytes]:
+    features = np.lib.format.open_memmap(folder / _FEATURES, "w+", np.float32, (customers, len(names)))
+    encoded: list[bytes] = []
+    for batch in batches:
+        block = slice(len(encoded), len(encoded) + batch.num_rows)
+        for position, name in enumerate(names):
+            features[block, position] = batch.column(name).to_numpy(zero_copy_only=False)
+        encoded.extend(customer_id.encode() for customer_id in batch.column(col.CUSTOMER_ID).to_pylist())
+    features.flush()
+    return encoded
+
+
+def _write_ids(folder: Path, encoded: list[bytes]) -> None:
+    hashes = np.fromiter(map(_hash, encoded), np.uint64, len(encoded))
+    order = np.argsort(hashes, kind="stable")
+    write_durably(folder / _IDS, b"".join(encoded))
+    np.save(folder / _ID_ENDS, np.cumsum([len(customer_id) for customer_id in encoded], dtype=np.int64))
+    np.save(folder / _ID_HASHES, hashes[order])
+    np.save(folder / _ID_ROWS, order)
+
+
+def _hash(encoded: bytes) -> int:
+    # keyed by nothing: the order of the index must be the same in every process
+    return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest(), "little")
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
