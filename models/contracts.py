@@ -1,10 +1,19 @@
-"""The tables' contracts: which columns each table has, of which type.
+"""The tables' contracts: which columns each table has, of which type, and which rows are rejected.
 
 Instants are stored as wall-clock times of the configured zone; intake adds the local date beside each (``DAY_OF``),
 and everything downstream counts in those dates. Money and quantities are exact decimals.
+
+A row rule is an Ibis expression over a *candidate* table: every column of the contract cast to its type (null where
+the cast fails) and, beside each, whether the source had anything there (``given``) and, for decimals, the nearest
+float64 (``number``). A rule may come out null: that is no breach. The first broken rule names the row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import ibis
+import ibis.expr.types as ir
 
 from models import columns as col
 
@@ -78,3 +87,193 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     col.CONTACTS: (col.CUSTOMER_ID, col.CAMPAIGN_ID, col.SENT_AT),
     col.EVENTS: (col.CUSTOMER_ID, col.OCCURRED_AT, col.KIND),
 }
+
+# a row of these tables without a customer is nobody's: set aside and counted apart, never against the limit
+ANONYMOUS_TABLES = frozenset({col.ORDER_LINES, col.EVENTS})
+ANONYMOUS = "anonymous"
+
+VERSION = 1  # counts up when rules or casts change, so that tables kept under older ones are read again
+
+
+@dataclass(frozen=True)
+class RuleLimits:
+    """The numbers behind the row rules.
+
+    Parameters
+    ----------
+    earliest, latest : date
+        First and last local day that a time may fall on.
+    max_number : int
+        Largest absolute amount, quantity, discount or price.
+    max_id_length : int
+        Longest customer id, in characters.
+    """
+
+    earliest: date
+    latest: date
+    max_number: int = 1_000_000_000
+    max_id_length: int = 256
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """One reason to reject a row.
+
+    Parameters
+    ----------
+    name : str
+        What the quarantine file and the counts call it.
+    describes : str
+        What is wrong with such a row, for a person.
+    broken : Callable
+        (candidate table, limits) -> true where the row breaks the rule; null counts as false.
+    """
+
+    name: str
+    describes: str
+    broken: Callable[[ir.Table, RuleLimits], ir.BooleanValue]
+
+
+@dataclass(frozen=True)
+class UniqueRule:
+    """Rows that repeat a key: the first in sorted order is kept, the others are rejected.
+
+    Parameters
+    ----------
+    name, describes : str
+        As for ``RowRule``.
+    keys : tuple of str
+        Columns that together name one row; nulls are equal to each other.
+    """
+
+    name: str
+    describes: str
+    keys: tuple[str, ...]
+
+
+def given(column: str) -> str:
+    """Name the candidate's column that says whether the source had more than blanks for ``column``; never null."""
+    return f"given_{column}"
+
+
+def number(column: str) -> str:
+    """Name the candidate's float64 column for a decimal one: NaN and beyond are kept; null = nothing or no number."""
+    return f"number_{column}"
+
+
+def _missing(column: str) -> RowRule:
+    return RowRule(f"no_{column}", f"{column} is missing or blank", lambda t, _: ~t[given(column)])
+
+
+def _unreadable(column: str, wanted: str) -> RowRule:
+    return RowRule(
+        f"unreadable_{column}", f"{column} is not {wanted}", lambda t, _: t[given(column)] & t[column].isnull()
+    )
+
+
+def _out_of_range(column: str) -> RowRule:
+    def broken(t: ir.Table, limits: RuleLimits) -> ir.BooleanValue:
+        day = t[DAY_OF[column]]
+        return (day < ibis.literal(limits.earliest)) | (day > ibis.literal(limits.latest))
+
+    return RowRule(f"{column}_out_of_range", f"{column} is before the earliest or after the latest day", broken)
+
+
+def _time(column: str) -> tuple[RowRule, ...]:
+    return _unreadable(column, "a date or a time"), _out_of_range(column)
+
+
+def _number(column: str) -> tuple[RowRule, ...]:
+    def too_large(t: ir.Table, limits: RuleLimits) -> ir.BooleanValue:
+        value = t[number(column)]
+        return ~value.isnan() & (value.abs() > limits.max_number)
+
+    def not_a_number(t: ir.Table, limits: RuleLimits) -> ir.BooleanValue:
+        # a number too large for the decimal is null there and still a number
+        return t[given(column)] & t[column].isnull() & ~too_large(t, limits).fill_null(False)
+
+    return (
+        RowRule(f"{column}_not_a_number", f"{column} is not a number", not_a_number),
+        RowRule(
+            f"{column}_too_large",
+            f"{column} is beyond 1,000,000,000 or below its negative",
+            too_large,
+        ),
+    )
+
+
+_CUSTOMER_TOO_LONG = RowRule(
+    "customer_id_too_long",
+    "customer_id has more than 256 characters",
+    lambda t, limits: t[col.CUSTOMER_ID].length() > limits.max_id_length,
+)
+_CUSTOMER = (_missing(col.CUSTOMER_ID), _CUSTOMER_TOO_LONG)
+
+# a missing customer of order lines and events is no breach: ANONYMOUS_TABLES
+ROW_RULES: Mapping[str, tuple[RowRule, ...]] = {
+    col.ORDER_LINES: (
+        _CUSTOMER_TOO_LONG,
+        _missing(col.ORDERED_AT),
+        *_time(col.ORDERED_AT),
+        *_number(col.QUANTITY),
+        *_number(col.AMOUNT),
+        *_number(col.DISCOUNT),
+        RowRule("negative_discount", "discount is below zero", lambda t, _: t[col.DISCOUNT] < 0),
+    ),
+    col.PRODUCTS: (_missing(col.PRODUCT_ID), *_number(col.PRICE)),
+    col.CUSTOMERS: (*_CUSTOMER, *_time(col.JOINED_AT), *_time(col.VALID_FROM)),
+    col.CONTACTS: (
+        *_CUSTOMER,
+        _missing(col.CAMPAIGN_ID),
+        _missing(col.SENT_AT),
+        *_time(col.SENT_AT),
+        *_time(col.RESPONDED_AT),
+        _unreadable(col.IS_CONTROL, "true or false"),
+        RowRule(
+            "responded_before_sent",
+            "responded_at lies before sent_at",
+            lambda t, _: t[col.RESPONDED_AT] < t[col.SENT_AT],
+        ),
+    ),
+    col.EVENTS: (_CUSTOMER_TOO_LONG, _missing(col.OCCURRED_AT), *_time(col.OCCURRED_AT), _missing(col.KIND)),
+}
+
+UNIQUE_RULES: Mapping[str, UniqueRule] = {
+    col.PRODUCTS: UniqueRule("product_listed_twice", "an earlier row has the same product_id", (col.PRODUCT_ID,)),
+    col.CUSTOMERS: UniqueRule(
+        "customer_listed_twice",
+        "an earlier row has the same customer_id and valid_from",
+        (col.CUSTOMER_ID, col.VALID_FROM),
+    ),
+}
+
+
+def rule_descriptions(table: str) -> dict[str, str]:
+    """Return rule name -> what is wrong, for every rule of a table, in the order in which they are asked."""
+    unique = UNIQUE_RULES.get(table)
+    rules = {rule.name: rule.describes for rule in ROW_RULES[table]}
+    return rules | ({unique.name: unique.describes} if unique else {})
+
+
+def breach(table: ir.Table, name: str, limits: RuleLimits) -> ir.StringValue:
+    """Name what keeps each row of a candidate table out.
+
+    Parameters
+    ----------
+    table : ir.Table
+        A candidate of table ``name``.
+    name : str
+        The table's name in ``SCHEMAS``.
+    limits : RuleLimits
+        The numbers behind the rules.
+
+    Returns
+    -------
+    ir.StringValue
+        The first broken rule, ``ANONYMOUS``, or null where the row is kept (unless it repeats a key: ``UNIQUE_RULES``).
+    """
+    branches = [(rule.broken(table, limits), rule.name) for rule in ROW_RULES[name]]
+    if name in ANONYMOUS_TABLES:
+        # first: what nobody bought is not judged further
+        branches.insert(0, (~table[given(col.CUSTOMER_ID)], ANONYMOUS))
+    return ibis.cases(*branches, else_=ibis.null("string"))

@@ -58,6 +58,13 @@ class UnknownPredictionError(ForesellError, LookupError):
     code = "unknown_prediction"
 
 
+class UnknownMethodError(ForesellError, LookupError):
+    """The prediction has no method of this name."""
+
+    status = 404
+    code = "unknown_method"
+
+
 class ModelMissingError(ForesellError, LookupError):
     """No registered model version fits: nothing trained, nothing promoted, or an unknown version."""
 

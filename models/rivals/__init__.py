@@ -1,1 +1,1 @@
-"""Package."""
+"""The simple and published methods that a model must beat, one file each."""

@@ -1,0 +1,102 @@
+"""Churn: will a customer who ordered lately not order in the next ``horizon`` days?"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from ibis.expr import types as ir
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from models import columns as col
+from models.boosting import Boosting
+from models.customer_prediction import CustomerPrediction
+from models.labels import next_order
+from models.messages import CustomerAnswer, CustomersRequest, Envelope
+from models.methods import Method
+from models.prediction import Customers, Examples, Scores, Task
+from models.rivals.bg_nbd import BGNBD
+from models.rivals.logistic import FOUR_NUMBERS, RECENCY
+from models.settings import Days, Section, Share
+
+Level = Literal["high", "medium", "low"]
+
+
+class ChurnSettings(Section):
+    """What churn means here."""
+
+    active_days: Days = Field(default=60, description="A customer is eligible when the last order is at most this old.")
+    horizon: Days = Field(default=30, description="Length of the label window in days.")
+    medium: Share = Field(default=0.2, description="Probability from which the level is medium.")
+    high: Share = Field(default=0.5, description="Probability from which the level is high.")
+
+    @model_validator(mode="after")
+    def _thresholds_rise(self) -> "ChurnSettings":
+        if not self.medium < self.high:
+            raise ValueError(f"medium ({self.medium}) must be below high ({self.high})")
+        return self
+
+
+class ChurnAnswer(CustomerAnswer):
+    """The answer for one customer."""
+
+    probability: float | None = Field(
+        description="Calibrated probability of no order in the next horizon days.", examples=[0.27]
+    )
+    level: Level | None = Field(description="Cut from the probability by the configured thresholds.")
+
+
+class ChurnResponse(Envelope):
+    """The answers, in the order asked."""
+
+    answers: list[ChurnAnswer] = Field(description="One for each customer asked for, in order.")
+
+
+class Churn(CustomerPrediction):
+    """No order in the next ``horizon`` days, for customers who ordered in the last ``active_days``."""
+
+    name = "churn"
+    question = "Who, of those who ordered lately, will not order in the next weeks?"
+    request = CustomersRequest
+    response = ChurnResponse
+    answer_type = ChurnAnswer
+    not_eligible = "no order in the last active_days before as_of: already gone, or never came"
+    Settings = ChurnSettings
+    settings: ChurnSettings
+    main_output = 0
+    candidates: tuple[Method, ...] = (Boosting(), BGNBD(silence=True), FOUR_NUMBERS, RECENCY)
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """The one horizon."""
+        return (self.settings.horizon,)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The one horizon."""
+        return (Task(f"h{self.settings.horizon}", self.settings.horizon),)
+
+    def labels(self, tables: Mapping[str, ir.Table], spine: ir.Table) -> ir.Table:
+        """Days to the next order."""
+        return next_order(tables, spine)
+
+    def eligible(self, customers: Customers) -> NDArray[np.bool_]:
+        """Say who ordered in the last ``active_days``."""
+        recent: NDArray[np.bool_] = customers.column("recency_days") <= self.settings.active_days
+        return recent
+
+    def target(self, examples: Examples) -> Scores:
+        """1 where no order came within the horizon."""
+        days = examples.labels[col.NEXT_ORDER_DAYS]
+        silent = ~(days < self.settings.horizon)
+        known = self.eligible(examples.customers) & (examples.observed_days >= self.settings.horizon)
+        return np.where(known, silent, np.nan)[:, None]
+
+    def figures(self, scores: Scores, as_of: NDArray[np.datetime64]) -> dict[str, list[Any]]:
+        """Probability and level."""
+        probability = scores[:, 0]
+        cut = np.digitize(probability, [self.settings.medium, self.settings.high])
+        return {
+            col.PROBABILITY: probability.tolist(),
+            col.LEVEL: np.array(["low", "medium", "high"])[cut].tolist(),
+        }

@@ -1,0 +1,217 @@
+"""Predictions that answer each customer by itself, from the feature row, as the probability of an event in a window."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from models import columns as col
+from models.errors import InvalidModelOutputError
+from models.histories import inline_features
+from models.messages import CustomerAnswer, CustomersRequest, InlineCustomer, Row
+from models.methods import Method
+from models.metrics import BinaryMeasurement
+from models.prediction import BatchOptions, Customers, Examples, Fitted, Measurement, Prediction, Scores, Served, Task
+from models.reasons import explain, group_effects, positions_by_group
+from models.store import UNKNOWN, Store
+
+CUT_POINT_SAMPLE = 1_000_000
+
+
+class CustomerPrediction(Prediction):
+    """One row in, one row out: the shape that churn and repurchase share."""
+
+    answer_type: ClassVar[type[CustomerAnswer]]
+    """The answer for one customer; ``response`` holds a list of them."""
+    not_eligible: ClassVar[str]
+    """Why an ineligible customer gets no prediction, in words."""
+
+    @property
+    @abstractmethod
+    def horizons(self) -> tuple[int, ...]:
+        """Horizon of each output, rising, in days."""
+
+    @property
+    @abstractmethod
+    def candidates(self) -> tuple[Method, ...]:
+        """The methods that compete, ours first, then its rivals down to the simplest."""
+
+    @property
+    @abstractmethod
+    def main_output(self) -> int:
+        """The output that percentiles and reasons are about."""
+
+    @abstractmethod
+    def figures(self, scores: Scores, as_of: NDArray[np.datetime64]) -> dict[str, list[Any]]:
+        """Return the answer's columns for eligible customers, each of length n; column names are the batch job's."""
+
+    def adjust(self, scores: Scores) -> Scores:
+        """Make scores consistent over the horizons, shape (n, k)."""
+        return scores
+
+    def chosen(self, request: Any, figures: Row) -> dict[str, Any]:
+        """Return the fields of one answer from its figures; ``request`` may have asked for some of them only."""
+        return figures
+
+    def accept(self, request: Any) -> None:
+        """Refuse what a well-formed request may still not ask for."""
+
+    # -- training
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the candidates."""
+        return tuple(method.name for method in self.candidates)
+
+    def fit(
+        self, method: str, examples: Examples, *, horizon: int, seed: int, choices: Mapping[str, Any] | None = None
+    ) -> Fitted:
+        """Fit as ``Prediction.fit`` says."""
+        horizons = [days for days in self.horizons if days <= horizon]
+        target = self.target(examples)[:, : len(horizons)]
+        return self._candidate(method).fit(examples.customers, target, horizons=horizons, seed=seed, choices=choices)
+
+    def load(self, method: str, parts: Mapping[str, bytes]) -> Fitted:
+        """Return the fitted method that ``parts`` hold."""
+        return self._candidate(method).load(parts)
+
+    def measure(self, fitted: Fitted, examples: Examples, task: Task) -> Measurement:
+        """Measure the probability of the task's horizon against what happened."""
+        output = self.horizons.index(task.horizon)
+        target = self.target(examples)[:, output]
+        known = ~np.isnan(target)
+        return BinaryMeasurement(target[known], self.score(fitted, examples.customers.take(known))[:, output])
+
+    def score(self, fitted: Fitted, customers: Customers) -> Scores:
+        """Score eligible customers, shape (n, k).
+
+        Raises
+        ------
+        InvalidModelOutputError
+            A figure is not a finite probability.
+        """
+        scores = self.adjust(fitted.score(customers))
+        if not ((scores >= 0) & (scores <= 1)).all():
+            raise InvalidModelOutputError(f"{self.name}: a probability is outside 0..1 or not a number")
+        return scores
+
+    def cut_points(self, fitted: Fitted, store: Store) -> NDArray[np.float64]:
+        """Return the 1st to 99th percentile of the main output over the store's eligible customers, shape (99,)."""
+        rows = np.arange(len(store))
+        if len(rows) > CUT_POINT_SAMPLE:
+            rows = rows[:: len(rows) // CUT_POINT_SAMPLE]
+        customers = _store_customers(store, rows)
+        eligible = customers.take(self.eligible(customers))
+        if not len(eligible):
+            return np.zeros(99)
+        return np.quantile(self.score(fitted, eligible)[:, self.main_output], np.arange(1, 100) / 100)
+
+    # -- serving
+
+    def answer(self, served: Served, request: CustomersRequest) -> Any:
+        """Answer a request: one answer for each customer asked for, in order."""
+        self.accept(request)
+        customers, known = _resolve(served, request.customers)
+        columns = self._columns(served, customers, known, request.reasons)
+        answers = [
+            self._answer(request, dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)
+        ]
+        return self.response.model_construct(**served.envelope, answers=answers)
+
+    def table(self, served: Served, rows: NDArray[np.int64], options: BatchOptions) -> pa.Table:
+        """Answer for the store's customers at ``rows`` as columns; reasons as a list of texts."""
+        customers = served.customers_at(rows)
+        columns = self._columns(served, customers, np.ones(len(rows), bool), options.reasons)
+        columns[col.REASONS] = [[reason.text for reason in reasons or []] for reasons in columns[col.REASONS]]
+        if not options.reasons:
+            del columns[col.REASONS]
+        return pa.table({name: pa.array(values, _ARROW_TYPES.get(name, pa.float64())) for name, values in columns.items()})
+
+    def _answer(self, request: Any, row: Row) -> CustomerAnswer:
+        shared = {name: row.pop(name) for name in _SHARED}
+        # every value is ours and already of its type: validating it again would cost more than scoring
+        return self.answer_type.model_construct(**shared, **self.chosen(request, row))
+
+    def _columns(
+        self, served: Served, customers: Customers, known: NDArray[np.bool_], reasons: int
+    ) -> dict[str, list[Any]]:
+        eligible = np.flatnonzero(known & self.eligible(customers))
+        scored = customers.take(eligible)
+        scores = self.score(served.fitted, scored)
+        figures = self.figures(scores, scored.as_of)
+        figures[col.PERCENTILE] = _percentiles(scores[:, self.main_output], served.cut_points)
+        figures[col.REASONS] = self._reasons(served, scored, reasons)
+        status = np.where(known, "not_eligible", "unknown_customer").astype(object)
+        status[eligible] = "ok"
+        why = {"ok": None, "not_eligible": self.not_eligible, "unknown_customer": "the store has no customer of this id"}
+        return {
+            col.CUSTOMER_ID: list(customers.ids),
+            col.STATUS: status.tolist(),
+            col.EXPLANATION: [why[each] for each in status],
+            col.AS_OF: customers.as_of.tolist(),
+            **{name: _spread(values, eligible, len(customers)) for name, values in figures.items()},
+        }
+
+    def _reasons(self, served: Served, scored: Customers, count: int) -> list[Any]:
+        if not count or not len(scored):
+            return [[]] * len(scored)
+        groups = positions_by_group(self.features)
+        effects = group_effects(
+            served.fitted, scored, output=self.main_output, medians=served.medians, groups=groups
+        )
+        return explain(effects, scored, list(groups), count)
+
+    def _candidate(self, name: str) -> Method:
+        return next(method for method in self.candidates if method.name == name)
+
+
+_SHARED = (col.CUSTOMER_ID, col.STATUS, col.EXPLANATION, col.AS_OF, col.PERCENTILE, col.REASONS)
+_ARROW_TYPES = {
+    col.CUSTOMER_ID: pa.string(),
+    col.STATUS: pa.string(),
+    col.EXPLANATION: pa.string(),
+    col.LEVEL: pa.string(),
+    col.AS_OF: pa.date32(),
+    col.PERCENTILE: pa.int8(),
+    col.REASONS: pa.list_(pa.string()),
+    col.NEXT_ORDER_EXPECTED: pa.date32(),
+    col.NEXT_ORDER_EARLIEST: pa.date32(),
+    col.NEXT_ORDER_LATEST: pa.date32(),
+}
+
+
+def _resolve(served: Served, asked: Sequence[str | InlineCustomer]) -> tuple[Customers, NDArray[np.bool_]]:
+    """Return the feature rows of the customers asked for, and which of them are known."""
+    inline = [position for position, item in enumerate(asked) if isinstance(item, InlineCustomer)]
+    rows = served.store.rows_of([item if isinstance(item, str) else "" for item in asked])
+    features = served.store.features_at(np.maximum(rows, 0))
+    as_of = np.full(len(asked), np.datetime64(served.store.as_of, "D"))
+    if inline:
+        sent = [item for item in asked if isinstance(item, InlineCustomer)]
+        features[inline] = inline_features(served.inline, sent, served.store.settings)
+        as_of[inline] = [item.as_of for item in sent]
+    known = rows != UNKNOWN
+    known[inline] = True
+    ids = [item if isinstance(item, str) else item.customer_id for item in asked]
+    return Customers(ids, as_of, features, served.store.names), known
+
+
+def _store_customers(store: Store, rows: NDArray[np.int64]) -> Customers:
+    as_of = np.full(len(rows), np.datetime64(store.as_of, "D"))
+    return Customers([""] * len(rows), as_of, store.features_at(rows), store.names)
+
+
+def _percentiles(scores: NDArray[np.float64], cut_points: NDArray[np.float64]) -> list[int]:
+    percentiles: list[int] = (np.searchsorted(cut_points, scores, side="right") + 1).tolist()
+    return percentiles
+
+
+def _spread(values: Sequence[Any], rows: NDArray[np.int64], length: int) -> list[Any]:
+    """Put the values of some rows among nulls for the others."""
+    column: list[Any] = [None] * length
+    for row, value in zip(rows.tolist(), values, strict=True):
+        column[row] = value
+    return column

@@ -1,0 +1,195 @@
+"""Features of a history that came with a request, out of the one definition.
+
+The expression is compiled to SQL and prepared once; a request costs its rows and the plan's run. A history is keyed by
+its position in the call, so that one customer may come twice with two histories.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models import columns as col
+from models.contracts import DAY_OF, SCHEMAS
+from models.engines import open_memory
+from models.features import catalogue
+from models.features.identity import SPINE, compiled
+from models.settings import FeatureSettings
+
+Row = Mapping[str, object]
+
+INCOMING = "incoming"
+ASSORTMENT = "assortment"
+# optimisations that read a table's statistics while it is still empty, and would hold for the plan's whole life
+NOT_WHEN_PREPARED = "statistics_propagation,compressed_materialization,empty_result_pullup"
+TYPES = {
+    "string": pa.string(),
+    "timestamp": pa.timestamp("us"),
+    "date": pa.date32(),
+    "boolean": pa.bool_(),
+    "decimal(18, 4)": pa.decimal128(18, 4),
+}
+CENT_OF_CENT = Decimal("0.0001")
+
+
+@dataclass(frozen=True)
+class InlineHistory:
+    """Everything that is known of one customer, in the contract's columns.
+
+    A row is a mapping from the column names of ``models.contracts.SCHEMAS`` to values; the customer id and the
+    ``*_day`` columns are left out, an absent column is null. Instants are naive wall-clock times of the configured
+    zone, or dates.
+
+    Parameters
+    ----------
+    order_lines, contacts, events : Sequence[Mapping[str, object]]
+        Rows of these tables; what lies at or after the cutoff is not used.
+    attributes : Mapping[str, str]
+        Values of configured attributes, as they were known at the cutoff; an absent one is unknown.
+    joined_at : datetime, optional
+        When the customer joined; None = not known.
+    """
+
+    order_lines: Sequence[Row] = ()
+    contacts: Sequence[Row] = ()
+    events: Sequence[Row] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    joined_at: datetime | date | None = None
+
+
+class InlineFeatures:
+    """Computes the features of histories; safe to share between threads, which take turns.
+
+    Parameters
+    ----------
+    settings : FeatureSettings
+        What changes the features.
+    products : pyarrow.Table or Path
+        The products table, in memory or as a Parquet file.
+    """
+
+    def __init__(self, settings: FeatureSettings, products: pa.Table | Path) -> None:
+        self._settings = settings
+        self._names = [feature.name for feature in catalogue(settings)]
+        self._lock = threading.Lock()
+        self._connection = open_memory()
+        self._create(products if isinstance(products, pa.Table) else pq.read_table(products))
+
+    def compute(self, histories: Sequence[InlineHistory], as_of: Sequence[date]) -> npt.NDArray[np.float32]:
+        """Compute the features of each history at its cutoff.
+
+        Parameters
+        ----------
+        histories : Sequence[InlineHistory]
+            Complete histories.
+        as_of : Sequence[date]
+            The cutoff of each, of equal length.
+
+        Returns
+        -------
+        numpy.ndarray
+            (histories, features) float32 in the order of the input and of the catalogue; null is NaN.
+        """
+        if not histories:
+            return np.empty((0, len(self._names)), dtype=np.float32)
+        incoming = self._rows(histories, as_of)
+        with self._lock:
+            result = self._run(incoming)
+        figures = np.column_stack([result[name].to_numpy().astype(np.float32) for name in self._names])
+        ordered = np.empty_like(figures)
+        ordered[result[col.CUSTOMER_ID].to_numpy().astype(np.int64)] = figures
+        return ordered
+
+    def close(self) -> None:
+        """Close the engine."""
+        self._connection.close()
+
+    def _schemas(self) -> dict[str, dict[str, str]]:
+        attributes = {attribute.name: "string" for attribute in self._settings.attributes}
+        schemas = {name: dict(schema) for name, schema in SCHEMAS.items()}
+        schemas[col.CUSTOMERS] |= attributes
+        return schemas | {SPINE: {col.CUSTOMER_ID: "string", col.AS_OF: "date"}}
+
+    def _create(self, products: pa.Table) -> None:
+        run = self._connection.execute
+        run(f"SET disabled_optimizers = '{NOT_WHEN_PREPARED}'")
+        for name, schema in self._schemas().items():
+            columns = ", ".join(f'"{column}" {kind}' for column, kind in schema.items())
+            run(f'CREATE TABLE "{name}" ({columns})')
+        names = (col.PRODUCT_ID, col.DEPARTMENT, col.CATEGORY)
+        self._connection.register(INCOMING, products.select(names))
+        run(f"CREATE TABLE {ASSORTMENT} AS FROM {INCOMING}")
+        self._connection.unregister(INCOMING)
+        run(f"PREPARE features AS {compiled(self._settings)}")
+
+    def _run(self, incoming: Mapping[str, pa.Table]) -> pa.Table:
+        run = self._connection.execute
+        for name, table in incoming.items():
+            self._connection.register(f"{INCOMING}_{name}", table)
+        run("BEGIN")
+        try:
+            for name in incoming:
+                run(f"INSERT INTO {name} FROM {INCOMING}_{name}")
+            # the few products that these histories name, so that the plan does not read them all
+            run(
+                f"INSERT INTO {col.PRODUCTS} BY NAME FROM {ASSORTMENT} "
+                f"SEMI JOIN {col.ORDER_LINES} USING ({col.PRODUCT_ID})"
+            )
+            return run("EXECUTE features").to_arrow_table()
+        finally:
+            # the tables stay empty: rows that were never committed leave nothing behind
+            run("ROLLBACK")
+            for name in incoming:
+                self._connection.unregister(f"{INCOMING}_{name}")
+
+    def _rows(self, histories: Sequence[InlineHistory], as_of: Sequence[date]) -> dict[str, pa.Table]:
+        rows: dict[str, list[Row]] = {name: [] for name in (col.ORDER_LINES, col.CONTACTS, col.EVENTS, col.CUSTOMERS)}
+        keys: dict[str, list[str]] = {name: [] for name in rows}
+        for at, (history, cutoff) in enumerate(zip(histories, as_of, strict=True)):
+            known = {col.JOINED_AT: history.joined_at, col.VALID_FROM: cutoff - timedelta(days=1), **history.attributes}
+            parts = (history.order_lines, history.contacts, history.events, (known,))
+            for name, part in zip(rows, parts, strict=True):
+                rows[name].extend(part)
+                keys[name].extend([str(at)] * len(part))
+        schemas = self._schemas()
+        tables = {name: _table(schemas[name], keys[name], rows[name]) for name in rows}
+        positions = [str(at) for at in range(len(histories))]
+        spine = pa.table({col.CUSTOMER_ID: positions, col.AS_OF: pa.array(as_of, pa.date32())})
+        return tables | {SPINE: spine}
+
+
+def _table(schema: Mapping[str, str], keys: Sequence[str], rows: Sequence[Row]) -> pa.Table:
+    columns: dict[str, pa.Array] = {col.CUSTOMER_ID: pa.array(keys, pa.string())}
+    for name, kind in schema.items():
+        if name in DAY_OF.values() or name in columns:
+            continue
+        columns[name] = _column([row.get(name) for row in rows], kind)
+        if name in DAY_OF:
+            columns[DAY_OF[name]] = columns[name].cast(pa.date32())
+    return pa.table({name: columns[name] for name in schema})
+
+
+def _column(values: Sequence[object], kind: str) -> pa.Array:
+    if kind == "timestamp":
+        return pa.array([_instant(value) for value in values], TYPES[kind])
+    if kind.startswith("decimal"):
+        return pa.array([_exact(value) for value in values], TYPES[kind])
+    return pa.array(values, TYPES[kind])
+
+
+def _instant(value: object) -> object:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime.combine(value, time())
+    return value
+
+
+def _exact(value: object) -> Decimal | None:
+    # by its decimal digits: 0.1 is meant as 0.1000
+    return None if value is None else Decimal(str(value)).quantize(CENT_OF_CENT, ROUND_HALF_UP)

@@ -1,0 +1,212 @@
+"""Repurchase: will a customer order in the next H days, for several H, and when?"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+from ibis.expr import types as ir
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from models import columns as col
+from models.boosting import Boosting
+from models.customer_prediction import CustomerPrediction
+from models.errors import InvalidRequestError
+from models.labels import next_order
+from models.messages import CustomerAnswer, CustomersRequest, Envelope, Row
+from models.methods import Method
+from models.metrics import IntervalMeasurement
+from models.prediction import Customers, Examples, Fitted, Measurement, Scores, Task
+from models.rivals.bg_nbd import BGNBD
+from models.rivals.logistic import FOUR_NUMBERS, RECENCY
+from models.settings import Days, Section
+
+# days at which the curve of the next order is also learnt, so that its median and range are not read off three points
+CURVE_DAYS = (3, 14, 60)
+EARLIEST, MEDIAN, LATEST = 0.1, 0.5, 0.9
+NEXT_ORDER = "next_order"
+
+
+class RepurchaseSettings(Section):
+    """Which windows are answered."""
+
+    horizons: tuple[Days, ...] = Field(default=(7, 30, 90), min_length=1, description="Label windows, rising, in days.")
+
+    @field_validator("horizons")
+    @classmethod
+    def _horizons_rise(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if list(value) != sorted(set(value)):
+            raise ValueError(f"horizons {list(value)} must rise without repeats, e.g. [7, 30, 90]")
+        return value
+
+
+class RepurchaseRequest(CustomersRequest):
+    """A request about customers, each by id or with a complete history."""
+
+    horizons: list[Days] | None = Field(
+        default=None, min_length=1, max_length=32, description="Which of the model's horizons, in days; default: all.",
+        examples=[[7, 30]],
+    )
+
+
+class RepurchaseAnswer(CustomerAnswer):
+    """The answer for one customer."""
+
+    probabilities: dict[int, float] | None = Field(
+        description="Calibrated probability of an order within each horizon (days); never falls as it grows.",
+        examples=[{"7": 0.41, "30": 0.82, "90": 0.95}],
+    )
+    next_order_expected: date | None = Field(description="Median day of the next order; null = not expected in sight.")
+    next_order_earliest: date | None = Field(description="Start of the 80 % range.")
+    next_order_latest: date | None = Field(description="End of the 80 % range; null = beyond sight.")
+    not_expected_within_days: int | None = Field(
+        description="Set when an order is less likely than not even within the longest horizon, to that horizon."
+    )
+
+
+class RepurchaseResponse(Envelope):
+    """The answers, in the order asked."""
+
+    answers: list[RepurchaseAnswer] = Field(description="One for each customer asked for, in order.")
+
+
+class Repurchase(CustomerPrediction):
+    """An order in the next H days, for customers who ordered at least once."""
+
+    name = "repurchase"
+    question = "Who will order again within the next days and weeks, and when?"
+    request = RepurchaseRequest
+    response = RepurchaseResponse
+    answer_type = RepurchaseAnswer
+    not_eligible = "no order before as_of"
+    Settings = RepurchaseSettings
+    settings: RepurchaseSettings
+    candidates: tuple[Method, ...] = (Boosting(), BGNBD(silence=False), FOUR_NUMBERS, RECENCY)
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """The answered horizons and the further points of the curve."""
+        asked = self.settings.horizons
+        return tuple(sorted({*asked, *(day for day in CURVE_DAYS if day < asked[-1])}))
+
+    @property
+    def main_output(self) -> int:
+        """The first answered horizon."""
+        return self.horizons.index(self.settings.horizons[0])
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Each answered horizon, and the date of the next order as far as the longest one sees."""
+        asked = tuple(Task(f"h{days}", days) for days in self.settings.horizons)
+        return (*asked, Task(NEXT_ORDER, self.settings.horizons[-1], chooses=False))
+
+    def labels(self, tables: Mapping[str, ir.Table], spine: ir.Table) -> ir.Table:
+        """Days to the next order."""
+        return next_order(tables, spine)
+
+    def eligible(self, customers: Customers) -> NDArray[np.bool_]:
+        """Say who ordered at least once."""
+        ordered: NDArray[np.bool_] = ~np.isnan(customers.column("recency_days"))
+        return ordered
+
+    def target(self, examples: Examples) -> Scores:
+        """1 where an order came within each horizon."""
+        days = examples.labels[col.NEXT_ORDER_DAYS][:, None]
+        horizons = np.array(self.horizons)
+        known = self.eligible(examples.customers)[:, None] & (examples.observed_days[:, None] >= horizons)
+        return np.where(known, days < horizons, np.nan)
+
+    def adjust(self, scores: Scores) -> Scores:
+        """Let no probability fall as the horizon grows."""
+        return np.maximum.accumulate(scores, axis=1)
+
+    def measure(self, fitted: Fitted, examples: Examples, task: Task) -> Measurement:
+        """Measure a horizon's probabilities, or the next order's date cut at the longest horizon."""
+        if task.tag != NEXT_ORDER:
+            return super().measure(fitted, examples, task)
+        known = ~np.isnan(self.target(examples)[:, -1])
+        scores = self.score(fitted, examples.customers.take(known))
+        actual = np.fmin(examples.labels[col.NEXT_ORDER_DAYS][known], task.horizon)
+        expected, earliest, latest = (
+            np.nan_to_num(self.next_order_days(scores, share), nan=task.horizon) for share in (MEDIAN, EARLIEST, LATEST)
+        )
+        return IntervalMeasurement(actual, expected, earliest, latest, task.horizon)
+
+    def next_order_days(self, scores: Scores, share: float) -> NDArray[np.float64]:
+        """Return the day by which the next order has come with probability ``share``.
+
+        Parameters
+        ----------
+        scores : float64 array, shape (n, k)
+            Probability within each horizon.
+        share : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        float64 array, shape (n,)
+            Whole days from as_of, 0 = on the day itself; NaN = beyond the longest horizon. Between two horizons the
+            curve is a straight line.
+        """
+        curve = np.column_stack([np.zeros(len(scores)), scores])
+        days = np.array([0, *self.horizons], dtype=float)
+        right = (curve < share).sum(axis=1)
+        reached = right < curve.shape[1]
+        right = np.minimum(right, curve.shape[1] - 1)
+        rows = np.arange(len(scores))
+        low, high = curve[rows, right - 1], curve[rows, right]
+        part = (share - low) / np.where(high > low, high - low, 1)
+        at = days[right - 1] + part * (days[right] - days[right - 1])
+        # within d days means on day 0 .. d - 1
+        return np.where(reached, np.maximum(np.ceil(at - 1e-9) - 1, 0), np.nan)
+
+    def figures(self, scores: Scores, as_of: NDArray[np.datetime64]) -> dict[str, list[Any]]:
+        """Probabilities by horizon, and the next order's median and range as dates."""
+        answered = {
+            col.probability_within(days): scores[:, self.horizons.index(days)].tolist()
+            for days in self.settings.horizons
+        }
+        return answered | {
+            name: _dates(as_of, self.next_order_days(scores, share))
+            for name, share in (
+                (col.NEXT_ORDER_EXPECTED, MEDIAN),
+                (col.NEXT_ORDER_EARLIEST, EARLIEST),
+                (col.NEXT_ORDER_LATEST, LATEST),
+            )
+        }
+
+    def accept(self, request: RepurchaseRequest) -> None:
+        """Refuse horizons that were not trained.
+
+        Raises
+        ------
+        InvalidRequestError
+            Names the horizons that the model has.
+        """
+        for days in request.horizons or ():
+            if days not in self.settings.horizons:
+                known = ", ".join(map(str, self.settings.horizons))
+                raise InvalidRequestError(f"horizon {days} was not trained; the model has {known}", field="horizons")
+
+    def chosen(self, request: RepurchaseRequest, figures: Row) -> dict[str, Any]:
+        """Nest the probabilities of the horizons asked for."""
+        asked = request.horizons or self.settings.horizons
+        found = {days: figures[col.probability_within(days)] for days in asked}
+        dates = {name: figures[name] for name in _DATES}
+        scored = None not in found.values()
+        late = scored and dates[col.NEXT_ORDER_EXPECTED] is None
+        return {
+            "probabilities": found if scored else None,
+            **dates,
+            "not_expected_within_days": self.settings.horizons[-1] if late else None,
+        }
+
+
+_DATES = (col.NEXT_ORDER_EXPECTED, col.NEXT_ORDER_EARLIEST, col.NEXT_ORDER_LATEST)
+
+
+def _dates(as_of: NDArray[np.datetime64], days: NDArray[np.float64]) -> list[date | None]:
+    whole = np.nan_to_num(days).astype("timedelta64[D]")
+    dates: list[date | None] = np.where(np.isnan(days), np.datetime64("NaT"), as_of + whole).tolist()
+    return dates

@@ -1,0 +1,179 @@
+"""A training run: every method of a prediction on the same split, the choice by validation, the report by the test."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+
+from models import columns as col
+from models.artifact import Artifact, golden_customers
+from models.engines import open_duckdb
+from models.errors import UnknownMethodError
+from models.features import fingerprint
+from models.prediction import Examples, Fitted, Measurement, Prediction, Task
+from models.settings import Settings
+from training.cutoffs import Plan, plan
+from training.evaluate import figures, paired
+from training.frame import training_frame
+from training.intake_report import IntakeReport
+from training.outcome import Losses, Outcome, mean_loss
+
+Progress = Callable[[str], None]
+
+
+class Trainer:
+    """Fits and measures the methods of one prediction on one history.
+
+    Parameters
+    ----------
+    settings : Settings
+        The workspace's configuration.
+    prediction : Prediction
+        What is predicted.
+    intake : IntakeReport
+        The tables.
+    progress : callable
+        Told what happens now.
+    """
+
+    def __init__(
+        self, settings: Settings, prediction: Prediction, intake: IntakeReport, progress: Progress = lambda _: None
+    ) -> None:
+        self.settings = settings
+        self.prediction = prediction
+        self.progress = progress
+        first_day = intake.tables[col.ORDER_LINES].first_day
+        assert first_day is not None  # intake refuses a history without a usable order line
+        self.plan = plan(settings.cutoffs, prediction.tasks, first_day=first_day, end=intake.as_of)
+        progress(f"{prediction.name}: features at {len(self.plan.cutoffs)} cutoffs")
+        with open_duckdb(settings.tables) as engine:
+            self.examples = training_frame(
+                engine,
+                prediction,
+                self.plan.cutoffs,
+                limit=self.plan.end,
+                max_examples=settings.training.max_examples,
+                seed=settings.training.seed,
+            )
+
+    def fit(self, method: str, limit: date, horizon: int, choices: Mapping[str, Any] | None = None) -> Fitted:
+        """Fit a method on the windows that have closed by ``limit``."""
+        examples = self.plan.examples(self.examples, limit, horizon)
+        return self.prediction.fit(
+            method, examples, horizon=horizon, seed=self.settings.training.seed, choices=choices
+        )
+
+    def validation_losses(self, method: str, choices: Mapping[str, Any] | None = None) -> dict[str, Losses]:
+        """Return the loss of each (customer, fold) of each choosing task, by tag."""
+        losses: dict[str, Losses] = {}
+        for task in self.prediction.tasks:
+            if task.chooses:
+                folds = [
+                    self._measured(self.fit(method, day, task.horizon, choices), task, day).loss
+                    for day in self.plan.validation[task.tag]
+                ]
+                losses[task.tag] = np.concatenate(folds)
+        return losses
+
+    def measured_on_test(self, method: str) -> dict[str, Measurement]:
+        """Return each task's measurement on its test window, by tag; tasks with one cutoff share a fit."""
+        fitted: dict[date, Fitted] = {}
+        measured = {}
+        for task in sorted(self.prediction.tasks, key=lambda task: -task.horizon):
+            day = self.plan.test[task.tag]
+            if day not in fitted:
+                fitted[day] = self.fit(method, day, task.horizon)
+            measured[task.tag] = self._measured(fitted[day], task, day)
+        return {task.tag: measured[task.tag] for task in self.prediction.tasks}
+
+    def artifact(self, method: str, limit: date, choices: Mapping[str, Any] | None = None) -> Artifact:
+        """Fit a method for all horizons on the windows that have closed by ``limit``, ready to be served."""
+        horizon = self.prediction.tasks[-1].horizon
+        examples = self.plan.examples(self.examples, limit, horizon)
+        known = examples.customers.take(self.prediction.eligible(examples.customers)).features
+        return Artifact(
+            prediction=self.prediction,
+            fitted=self.fit(method, limit, horizon, choices),
+            names=examples.customers.names,
+            fingerprint=fingerprint(self.prediction.features),
+            medians=_medians(known),
+            golden=golden_customers(known, seed=self.settings.training.seed),
+        )
+
+    def _measured(self, fitted: Fitted, task: Task, day: date) -> Measurement:
+        window = self.examples.at([day]).known_by(day + timedelta(task.horizon))
+        return self.prediction.measure(fitted, window, task)
+
+
+def train(trainer: Trainer, method: str | None = None) -> Outcome:
+    """Let the methods of a prediction compete.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        On the history at hand.
+    method : str, optional
+        Take this method whatever the validation says; default: the one that validation chooses.
+
+    Raises
+    ------
+    UnknownMethodError
+        The prediction has no such method.
+    """
+    prediction, training = trainer.prediction, trainer.settings.training
+    if method is not None and method not in prediction.methods:
+        raise UnknownMethodError(
+            f"{prediction.name} has no method {method!r}; it has {', '.join(prediction.methods)}"
+        )
+    validation, test = {}, {}
+    for name in prediction.methods:
+        trainer.progress(f"{prediction.name}: {name}")
+        validation[name] = trainer.validation_losses(name)
+        test[name] = trainer.measured_on_test(name)
+    chosen = method or choose(prediction.methods, prediction.tasks, validation, margin=training.margin)
+    trainer.progress(f"{prediction.name}: intervals")
+    interval = {"draws": training.bootstrap_samples, "seed": training.seed}
+    return Outcome(
+        prediction=prediction,
+        plan=trainer.plan,
+        method=chosen,
+        artifact=trainer.artifact(chosen, max(trainer.plan.test.values())),
+        validation=validation,
+        test=test,
+        figures={name: {tag: figures(m, **interval) for tag, m in test[name].items()} for name in test},
+        paired={
+            name: {tag: paired(test[chosen][tag], m, **interval) for tag, m in test[name].items()}
+            for name in test
+            if name != chosen
+        },
+        examples=len(trainer.examples),
+    )
+
+
+def choose(
+    methods: Sequence[str], tasks: tuple[Task, ...], validation: Mapping[str, Mapping[str, Losses]], *, margin: float
+) -> str:
+    """Return the simplest method whose validation loss is within ``margin`` of the best.
+
+    Parameters
+    ----------
+    methods : sequence of str
+        From the most complex to the simplest.
+    tasks : tuple of Task
+        What they are measured by.
+    validation : mapping of str to mapping of str to array
+        method -> task tag -> losses.
+    margin : float
+        In nats a customer.
+    """
+    loss = {name: mean_loss(tasks, validation[name]) for name in methods}
+    best = min(loss.values())
+    return next(name for name in reversed(methods) if loss[name] <= best + margin)
+
+
+def _medians(features: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(features).all(axis=0)
+    medians = np.full(features.shape[1], np.nan, np.float32)
+    medians[known] = np.nanmedian(features[:, known], axis=0)
+    return medians
