@@ -1,1 +1,332 @@
-"""Command line."""
+"""The command line: one thin function a command. The wall clock is read here and nowhere else."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+from zoneinfo import ZoneInfo
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+import models
+from models.errors import ForesellError, UnknownPredictionError
+from models.prediction import BatchOptions, Prediction
+from models.release import Manifest, Releases
+from models.settings import Settings, load_settings
+
+USER_MISTAKE = 2
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+console = Console(highlight=False)
+complaints = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Workspace = Annotated[Path, typer.Option("--workspace", "-w", help="The folder that holds foresell.toml.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Predictions; default: all.", metavar="[PREDICTION]...")]
+HERE = Path()
+
+
+def main() -> NoReturn:
+    """Run a command; a user's mistake is one line and exit code 2."""
+    try:
+        app(standalone_mode=False)
+    except ForesellError as error:
+        complaints.print(f"foresell: {error.message}", markup=False)
+        sys.exit(USER_MISTAKE)
+    except typer.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # click's own complaints about the command line
+            raise
+        complaints.print(f"foresell: {error.format_message()}", markup=False)
+        sys.exit(USER_MISTAKE)
+    sys.exit(0)
+
+
+@app.command()
+def check(workspace: Workspace = HERE, json: Json = False) -> None:
+    """Read the tables and report what was kept, what was rejected and why, and what each prediction can expect."""
+    from training.check import data_report, render
+
+    settings = load_settings(workspace)
+    with steps(quiet=json) as step:
+        report = data_report(_intake(settings, step), settings)
+    show(report.model_dump(mode="json") if json else render(report))
+
+
+@app.command()
+def train(
+    names: Names = None,
+    workspace: Workspace = HERE,
+    method: Annotated[str | None, typer.Option(help="Take this method whatever validation says.")] = None,
+    json: Json = False,
+) -> None:
+    """Let our model and its rivals compete on the same split; the winner becomes the challenger."""
+    settings = load_settings(workspace)
+    wanted = _wanted(settings, names)
+    with steps(quiet=json) as step:
+        lines = [_train(settings, prediction, step, method) for prediction in wanted]
+    show(lines if json else "\n".join(f"{line['prediction']}: {line['sentence']}" for line in lines))
+
+
+@app.command()
+def promote(
+    names: Names = None,
+    workspace: Workspace = HERE,
+    version: Annotated[int | None, typer.Option(help="Promote this version by number; needs one prediction.")] = None,
+    json: Json = False,
+) -> None:
+    """Let the challenger serve, if it is not worse than the champion and its rivals."""
+    settings = load_settings(workspace)
+    wanted = _wanted(settings, names)
+    if version and len(wanted) != 1:
+        raise UnknownPredictionError("--version needs exactly one prediction, e.g. foresell promote churn --version 3")
+    with steps(quiet=json) as step:
+        lines = [_promote(settings, prediction, step, version) for prediction in wanted]
+    show(lines if json else "\n".join(f"{line['prediction']}: {line['sentence']}" for line in lines))
+
+
+@app.command()
+def publish(
+    workspace: Workspace = HERE,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Default: the midnight after the last complete day.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a release: a store of everybody's features and the champions."""
+    settings = load_settings(workspace)
+    with steps(quiet=json) as step:
+        manifest = _publish(settings, step, as_of.date() if as_of else None)
+    show(_release(manifest) if json else _release_sentence(manifest))
+
+
+@app.command()
+def rollback(names: Names = None, workspace: Workspace = HERE, json: Json = False) -> None:
+    """Let the version that served before serve again; the rejected one is held until somebody promotes it by name."""
+    from training.rollback import rollback as roll_back
+    from training.tracking import Tracker
+
+    settings = load_settings(workspace)
+    with steps(quiet=json) as step:
+        step("rolling back")
+        wanted = [prediction.name for prediction in _wanted(settings, names)] if names else []
+        manifest = roll_back(settings, Tracker(settings), wanted, now=datetime.now(UTC))
+    show(_release(manifest) if json else _release_sentence(manifest))
+
+
+@app.command()
+def score(
+    name: Annotated[str, typer.Argument(metavar="PREDICTION")],
+    out: Annotated[Path, typer.Option(help="A .parquet or .csv file.")],
+    workspace: Workspace = HERE,
+    reasons: Annotated[int, typer.Option(min=0, max=10, help="Reasons a customer; over a millisecond a row.")] = 0,
+    json: Json = False,
+) -> None:
+    """Score every customer of the current release."""
+    settings = load_settings(workspace)
+    models.prediction_named(name, settings.models)
+    with steps(quiet=json) as step:
+        rows = _score(settings, name, out, step, BatchOptions(reasons=reasons))
+    show({"rows": rows, "out": str(out)} if json else f"{rows:,} customers scored: {out}")
+
+
+@app.command()
+def run(
+    out: Annotated[Path, typer.Option(help="Folder for one <prediction>.parquet each.")] = Path("scores"),
+    workspace: Workspace = HERE,
+    json: Json = False,
+) -> None:
+    """Do the daily job: intake, store, publish, score."""
+    settings = load_settings(workspace)
+    with steps(quiet=json) as step:
+        manifest = _publish(settings, step)
+        out.mkdir(parents=True, exist_ok=True)
+        files = {name: out / f"{name}.parquet" for name in manifest.predictions}
+        rows = {name: _score(settings, name, file, step, BatchOptions()) for name, file in files.items()}
+    lines = [f"{name}: {rows[name]:,} customers scored: {files[name]}" for name in files]
+    show({**_release(manifest), "rows": rows} if json else "\n".join([_release_sentence(manifest), *lines]))
+
+
+@app.command()
+def serve(
+    workspace: Workspace = HERE,
+    host: Annotated[str | None, typer.Option(help="Default: the configuration's.")] = None,
+    port: Annotated[int | None, typer.Option(help="Default: the configuration's.")] = None,
+) -> None:
+    """Serve the current release over HTTP."""
+    from service.serve import serve as serve_release
+
+    settings = load_settings(workspace)
+    serve_release(settings.releases, host=host or settings.service.host, port=port or settings.service.port)
+
+
+@app.command()
+def build(
+    workspace: Workspace = HERE,
+    with_store: Annotated[bool, typer.Option("--with-store", help="Bake the store in: personal data.")] = False,
+    json: Json = False,
+) -> None:
+    """Build the bento of the current release."""
+    from service.bento import build as build_bento
+
+    settings = load_settings(workspace)
+    with steps(quiet=json) as step:
+        step("building the bento")
+        bento = build_bento(settings.workspace, with_store=with_store)
+    show({"tag": bento.tag, "path": str(bento.path)} if json else f"{bento.tag}: {bento.path}")
+
+
+@app.command()
+def ui(workspace: Workspace = HERE, port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000) -> None:
+    """Open MLflow's pages on 127.0.0.1."""
+    from training.tracking import ui as open_ui
+
+    open_ui(load_settings(workspace), port=port)
+
+
+@app.command()
+def demo(workspace: Workspace = HERE) -> None:
+    """Do all of it on the configured source: check, train, promote, publish, serve, ask, print the answers."""
+    from service.demonstration import demonstrate
+
+    settings = load_settings(workspace)
+    check(workspace)
+    with steps() as step:
+        for prediction in _wanted(settings, None):
+            console.print(f"{prediction.name}: {_train(settings, prediction, step)['sentence']}")
+            console.print(f"{prediction.name}: {_promote(settings, prediction, step)['sentence']}")
+        console.print(_release_sentence(_publish(settings, step)))
+        step("serving")
+        for question, answer in demonstrate(settings.releases):
+            console.print(f"\n{question}", markup=False)
+            console.print_json(orjson.dumps(answer).decode())
+    console.print("\nNext: make serve (the API on 127.0.0.1:3000), make ui (the runs in MLflow), README.md")
+
+
+def _wanted(settings: Settings, names: list[str] | None) -> tuple[Prediction, ...]:
+    if not names:
+        return models.predictions(settings.models)
+    return tuple(models.prediction_named(name, settings.models) for name in names)
+
+
+def _intake(settings: Settings, step: Callable[[str], None]) -> Any:
+    from training.ingest import ensure_tables
+
+    return ensure_tables(settings, today=_today(settings), progress=step)
+
+
+def _train(
+    settings: Settings, prediction: Prediction, step: Callable[[str], None], method: str | None = None
+) -> dict[str, Any]:
+    from training.run import Trainer
+    from training.run import train as compete
+    from training.tracking import CHALLENGER, Tracker
+
+    intake = _intake(settings, step)
+    tracker = Tracker(settings)
+    with tracker.run(prediction.name, f"train {prediction.name}", kind="train") as run_id:
+        outcome = compete(Trainer(settings, prediction, intake, step), method)
+        step(f"{prediction.name}: logging the run")
+        tracker.log_outcome(run_id, outcome, intake)
+        version = tracker.register(prediction.name, run_id, aliases=(CHALLENGER,))
+    return {
+        "prediction": prediction.name,
+        "run_id": run_id,
+        "version": version.version,
+        "method": outcome.method,
+        "sentence": f"version {version.version} is the challenger: {outcome.summary}",
+    }
+
+
+def _promote(
+    settings: Settings, prediction: Prediction, step: Callable[[str], None], number: int | None = None
+) -> dict[str, Any]:
+    from training.promote import promote as compare
+    from training.promote import promote_served
+    from training.run import Trainer
+    from training.tracking import CHALLENGER, Tracker
+
+    tracker = Tracker(settings)
+    named = tracker.version(prediction.name, number) if number else None
+    if named is not None and named.is_served:
+        promoted = promote_served(tracker, settings.workspace, named)
+    else:
+        if named is None:
+            tracker.require_alias(prediction.name, CHALLENGER)  # before the long work
+        intake = _intake(settings, step)
+        trainer = Trainer(settings, prediction, intake, step)
+        promoted = compare(trainer, tracker, data=intake.fingerprint, number=number)
+    return {
+        "prediction": prediction.name,
+        "version": promoted.version.version,
+        "table": [str(line) for line in promoted.table],
+        "sentence": f"version {promoted.version.version} is the champion",
+    }
+
+
+def _publish(settings: Settings, step: Callable[[str], None], as_of: date | None = None) -> Manifest:
+    from training.publish import publish as write_release
+    from training.tracking import Tracker
+
+    intake = _intake(settings, step)
+    published = write_release(
+        settings,
+        Tracker(settings),
+        models.predictions(settings.models),
+        as_of=as_of or intake.as_of,
+        now=datetime.now(UTC),
+        progress=step,
+    )
+    for name in published.left_out:
+        complaints.print(f"foresell: {name} has no champion and is not in the release: foresell train {name}")
+    return published.manifest
+
+
+def _score(settings: Settings, name: str, out: Path, step: Callable[[str], None], options: BatchOptions) -> int:
+    from service.batch import score as score_everyone
+
+    Releases(settings.releases).current()
+    step(f"scoring {name}")
+    return score_everyone(settings.releases, name, out, options=options)
+
+
+def _release(manifest: Manifest) -> dict[str, Any]:
+    versions = {name: served.model.version for name, served in manifest.predictions.items()}
+    return {"release": manifest.name, "as_of": manifest.as_of.isoformat(), "versions": versions}
+
+
+def _release_sentence(manifest: Manifest) -> str:
+    versions = ", ".join(f"{name} version {served.model.version}" for name, served in manifest.predictions.items())
+    return f"Release {manifest.name}: store as of {manifest.as_of}, {versions}"
+
+
+def _today(settings: Settings) -> date:
+    return datetime.now(ZoneInfo(settings.features.timezone)).date()
+
+
+def show(content: Any) -> None:
+    """Print a result: JSON for machines (a dict or a list), anything else for people."""
+    if isinstance(content, dict | list):
+        sys.stdout.write(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        console.print(content, markup=False) if isinstance(content, str) else console.print(content)
+
+
+@contextmanager
+def steps(*, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """Show what is being done and for how long; a terminal sees it move, a log gets a line a step."""
+    if quiet or not complaints.is_terminal:
+        yield (lambda _: None) if quiet else (lambda text: complaints.print(f"... {text}", markup=False))
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=complaints, transient=True) as progress:
+        task = progress.add_task("starting")
+        yield lambda text: progress.reset(task, description=text)

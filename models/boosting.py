@@ -1,7 +1,7 @@
 """Our own method: one small LightGBM for each horizon.
 
-Small trees with strong regularisation equalled fifty rounds of tuning on three retailers. How many trees is chosen on the
-newest training cutoffs, whose windows no earlier training window reaches into; then everything is fitted again.
+Small trees with strong regularisation equalled fifty rounds of tuning on three retailers. How many trees is chosen
+on the newest training cutoffs, whose windows no earlier training window reaches into; then everything is fitted again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -136,7 +136,7 @@ class _Known:
         late = lgb.Dataset(self.features[self._late], self.outcome[self._late], free_raw_data=False)
         stop = lgb.early_stopping(PATIENCE, verbose=False)
         booster = _train(self.features[self._early], self.outcome[self._early], MAX_TREES, seed, [late], [stop])
-        return max(booster.best_iteration, 1)
+        return max(int(booster.best_iteration), 1)
 
     @property
     def _can_choose(self) -> bool:

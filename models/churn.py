@@ -1,4 +1,4 @@
-"""Churn: will a customer who ordered lately not order in the next ``horizon`` days?"""
+"""Churn: whether a customer who ordered lately will not order in the next ``horizon`` days."""
 
 from collections.abc import Mapping
 from typing import Any, Literal

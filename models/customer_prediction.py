@@ -128,7 +128,9 @@ class CustomerPrediction(Prediction):
         columns[col.REASONS] = [[reason.text for reason in reasons or []] for reasons in columns[col.REASONS]]
         if not options.reasons:
             del columns[col.REASONS]
-        return pa.table({name: pa.array(values, _ARROW_TYPES.get(name, pa.float64())) for name, values in columns.items()})
+        return pa.table(
+            {name: pa.array(values, _ARROW_TYPES.get(name, pa.float64())) for name, values in columns.items()}
+        )
 
     def _answer(self, request: Any, row: Row) -> CustomerAnswer:
         shared = {name: row.pop(name) for name in _SHARED}
@@ -146,7 +148,11 @@ class CustomerPrediction(Prediction):
         figures[col.REASONS] = self._reasons(served, scored, reasons)
         status = np.where(known, "not_eligible", "unknown_customer").astype(object)
         status[eligible] = "ok"
-        why = {"ok": None, "not_eligible": self.not_eligible, "unknown_customer": "the store has no customer of this id"}
+        why = {
+            "ok": None,
+            "not_eligible": self.not_eligible,
+            "unknown_customer": "the store has no customer of this id",
+        }
         return {
             col.CUSTOMER_ID: list(customers.ids),
             col.STATUS: status.tolist(),
@@ -159,9 +165,7 @@ class CustomerPrediction(Prediction):
         if not count or not len(scored):
             return [[]] * len(scored)
         groups = positions_by_group(self.features)
-        effects = group_effects(
-            served.fitted, scored, output=self.main_output, medians=served.medians, groups=groups
-        )
+        effects = group_effects(served.fitted, scored, output=self.main_output, medians=served.medians, groups=groups)
         return explain(effects, scored, list(groups), count)
 
     def _candidate(self, name: str) -> Method:

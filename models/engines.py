@@ -112,7 +112,8 @@ def open_spark(tables: Path, *, master: str = "local[2]", partitions: int = 2) -
         A table's file is missing.
     """
     paths = _paths(tables)
-    backend = ibis.pyspark.connect(_spark_session(master, partitions))
+    session = _spark_session(master, partitions)
+    backend = ibis.pyspark.connect(session)
     return Engine(backend, {name: backend.read_parquet(path, table_name=name) for name, path in paths.items()})
 
 

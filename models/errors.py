@@ -72,6 +72,13 @@ class ModelMissingError(ForesellError, LookupError):
     code = "no_model"
 
 
+class TrackingError(ForesellError, RuntimeError):
+    """MLflow does not answer, or refuses: a closed server, a store that cannot be opened, a full disk."""
+
+    status = 503
+    code = "tracking_failed"
+
+
 class ReleaseMissingError(ForesellError, LookupError):
     """Nothing has been published, or the named release does not exist."""
 

@@ -64,8 +64,8 @@ def _rows(
         row = {name: _local(value, zone) if isinstance(value, date) else value for name, value in message}
         if _day(row[instant]) >= customer.as_of:
             raise InvalidRequestError(
-                f"{customer.customer_id!r}: {instant} {row[instant]} is not before as_of {customer.as_of}; send what was "
-                "known before it, or a later as_of",
+                f"{customer.customer_id!r}: {instant} {row[instant]} is not before as_of {customer.as_of}; send "
+                "what was known before it, or a later as_of",
                 field=f"customers.{customer.customer_id}.{part}.{position}.{instant}",
             )
         yield row

@@ -71,6 +71,8 @@ def seal(folder: Path) -> str:
         sha256 of the manifest, in hex.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    for path in files:
+        _sync(path)
     manifest = canonical_json({path.relative_to(folder).as_posix(): file_sha256(path) for path in files})
     write_durably(folder / MANIFEST, manifest)
     return hashlib.sha256(manifest).hexdigest()
@@ -92,6 +94,11 @@ def verify(folder: Path, digest: str) -> None:
         raise CorruptPartError(f"part {folder.name}: {MANIFEST} is not the one that the release names; publish again")
     for name, expected in orjson.loads(manifest).items():
         _verify_file(folder, name, expected)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _verify_file(folder: Path, name: str, expected: str) -> None:

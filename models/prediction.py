@@ -56,9 +56,8 @@ class Customers:
     def take(self, rows: NDArray[Any]) -> "Customers":
         """Return the given rows (indices or a mask)."""
         picked = np.flatnonzero(rows) if rows.dtype == bool else rows
-        return replace(
-            self, ids=[self.ids[row] for row in picked], as_of=self.as_of[picked], features=self.features[picked]
-        )
+        ids = [self.ids[row] for row in picked.tolist()]
+        return replace(self, ids=ids, as_of=self.as_of[picked], features=self.features[picked])
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,9 @@ def positions_by_group(settings: FeatureSettings) -> dict[str, list[int]]:
     return positions
 
 
-def explain(effects: NDArray[np.float64], customers: Customers, groups: Sequence[str], count: int) -> list[list[Reason]]:
+def explain(
+    effects: NDArray[np.float64], customers: Customers, groups: Sequence[str], count: int
+) -> list[list[Reason]]:
     """Return the strongest reasons of each customer, in words.
 
     Parameters
@@ -71,7 +73,11 @@ def explain(effects: NDArray[np.float64], customers: Customers, groups: Sequence
     """
     strongest = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :count]
     return [
-        [_reason(groups[column], effects[row, column], values) for column in strongest[row] if effects[row, column] != 0]
+        [
+            _reason(groups[column], effects[row, column], values)
+            for column in strongest[row]
+            if effects[row, column] != 0
+        ]
         for row, values in enumerate(_values(customers))
     ]
 

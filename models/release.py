@@ -84,7 +84,9 @@ class Releases:
         """
         pointed = self._pointed()
         if pointed is None:
-            raise ReleaseMissingError(f"no release in {self.folder.name}/: run foresell train, promote and publish first")
+            raise ReleaseMissingError(
+                f"no release in {self.folder.name}/: run foresell train, promote and publish first"
+            )
         name, digest = pointed
         content = self._read(name)
         if hashlib.sha256(content).hexdigest() != digest:

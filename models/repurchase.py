@@ -1,4 +1,4 @@
-"""Repurchase: will a customer order in the next H days, for several H, and when?"""
+"""Repurchase: whether a customer will order in the next H days, for several H, and when."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -45,7 +45,10 @@ class RepurchaseRequest(CustomersRequest):
     """A request about customers, each by id or with a complete history."""
 
     horizons: list[Days] | None = Field(
-        default=None, min_length=1, max_length=32, description="Which of the model's horizons, in days; default: all.",
+        default=None,
+        min_length=1,
+        max_length=32,
+        description="Which of the model's horizons, in days; default: all.",
         examples=[[7, 30]],
     )
 

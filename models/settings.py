@@ -82,7 +82,9 @@ class SourceSettings(Section):
     @model_validator(mode="after")
     def _one_source(self) -> "SourceSettings":
         if (self.builtin is None) == (self.order_lines is None):
-            raise ValueError("[source] needs either builtin = 'complete-journey' or an [source.order_lines] with a path")
+            raise ValueError(
+                "[source] needs either builtin = 'complete-journey' or an [source.order_lines] with a path"
+            )
         return self
 
 
@@ -117,6 +119,14 @@ class TrainingSettings(Section):
     )
 
 
+class PublishingSettings(Section):
+    """Releases."""
+
+    keep_releases: int = Field(
+        default=5, ge=2, le=100, description="Newest releases that stay on disk, for rollback; they hold personal data."
+    )
+
+
 class TrackingSettings(Section):
     """The MLflow server."""
 
@@ -143,7 +153,11 @@ class Settings(BaseSettings):
     """A workspace's whole configuration."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="FORESELL_", env_nested_delimiter="__", nested_model_default_partial_update=True
+        frozen=True,
+        extra="forbid",
+        env_prefix="FORESELL_",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
     )
 
     workspace: Path = Field(description="The folder that holds foresell.toml.")
@@ -155,6 +169,7 @@ class Settings(BaseSettings):
     predictions: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Each prediction's own section, e.g. [predictions.churn]."
     )
+    publishing: PublishingSettings = PublishingSettings()
     tracking: TrackingSettings = TrackingSettings()
     service: ServiceSettings = ServiceSettings()
 
@@ -213,7 +228,9 @@ def load_settings(workspace: Path) -> Settings:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"no {CONFIG_FILE} in {workspace}: run in a workspace, or name one with --workspace") from None
+        raise ConfigError(
+            f"no {CONFIG_FILE} in {workspace}: run in a workspace, or name one with --workspace"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     try:

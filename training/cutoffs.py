@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-
 from models.errors import NotEnoughDataError
 from models.prediction import Examples, Task
 from models.settings import CutoffSettings
@@ -45,7 +44,7 @@ class Plan:
         return sorted({*self.grid, *self.test.values(), *validation, self.end})
 
     def training(self, limit: date, horizon: int) -> list[date]:
-        """Return the cutoffs of a fit at ``limit``: those it learns from, and the limit itself, still without labels."""
+        """Return the cutoffs of a fit at ``limit``: those it learns from, and the limit itself, without labels yet."""
         closed = [day for day in self.grid if day + timedelta(horizon) <= limit]
         oldest = closed[-self.max_training :][:1]
         return [*(day for day in self.grid if oldest and oldest[0] <= day < limit), limit]
@@ -101,6 +100,6 @@ def _validation(settings: CutoffSettings, task: Task, test: date, earliest: date
 def _refuse(settings: CutoffSettings, task: Task, *, first_day: date, end: date) -> None:
     needed = settings.min_history_days + settings.step_days + 2 * task.horizon + max(task.horizon, MIN_GAP_DAYS)
     raise NotEnoughDataError(
-        f"{(end - first_day).days} days of data ({first_day} to {end}), a horizon of {task.horizon} days needs {needed}: "
-        "shorten the horizon or lower cutoffs.min_history_days"
+        f"{(end - first_day).days} days of data ({first_day} to {end}), a horizon of {task.horizon} days needs "
+        f"{needed}: shorten the horizon or lower cutoffs.min_history_days"
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+import ibis
 import numpy as np
 import pyarrow as pa
 from ibis.expr import types as ir
@@ -33,6 +34,12 @@ def population(tables: Mapping[str, ir.Table], as_of: date) -> ir.Table:
     return everyone.distinct()
 
 
+def spine_of_everyone(engine: Engine, as_of: date) -> ir.Table:
+    """Return the spine of a store: everybody who is known before ``as_of``, at ``as_of``."""
+    everyone = population(engine.tables, as_of)
+    return everyone.mutate(**{col.AS_OF: ibis.literal(as_of).cast("date")})
+
+
 def training_frame(
     engine: Engine, prediction: Prediction, cutoffs: Sequence[date], *, limit: date, max_examples: int, seed: int
 ) -> Examples:
@@ -55,7 +62,9 @@ def training_frame(
 
     Returns
     -------
+
     Examples
+    --------
         In the order of cutoff and customer id.
     """
     spine = engine.spine(_spine(engine, cutoffs, limit, max_examples, seed))

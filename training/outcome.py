@@ -61,6 +61,16 @@ class Outcome:
         """The methods that are not ours."""
         return self.prediction.methods[1:]
 
+    @property
+    def summary(self) -> str:
+        """The choice in a sentence: what was chosen, and how it did on the test windows beside the others."""
+        told = []
+        for task in self.prediction.tasks:
+            metric = next(iter(self.figures[self.method][task.tag]))
+            others = ", ".join(f"{other} {self.figures[other][task.tag][metric].value:.3f}" for other in self.others)
+            told.append(f"{task.tag} {metric} {self.figures[self.method][task.tag][metric]} ({others})")
+        return f"{self.method}; {'; '.join(told)}"
+
     @cached_property
     def validation_loss(self) -> Mapping[str, float]:
         """Mean validation loss of each method over the tasks that choose."""

@@ -11,9 +11,9 @@ from models.artifact import Artifact, golden_customers
 from models.engines import open_duckdb
 from models.errors import UnknownMethodError
 from models.features import fingerprint
-from models.prediction import Examples, Fitted, Measurement, Prediction, Task
+from models.prediction import Fitted, Measurement, Prediction, Task
 from models.settings import Settings
-from training.cutoffs import Plan, plan
+from training.cutoffs import plan
 from training.evaluate import figures, paired
 from training.frame import training_frame
 from training.intake_report import IntakeReport
@@ -60,9 +60,7 @@ class Trainer:
     def fit(self, method: str, limit: date, horizon: int, choices: Mapping[str, Any] | None = None) -> Fitted:
         """Fit a method on the windows that have closed by ``limit``."""
         examples = self.plan.examples(self.examples, limit, horizon)
-        return self.prediction.fit(
-            method, examples, horizon=horizon, seed=self.settings.training.seed, choices=choices
-        )
+        return self.prediction.fit(method, examples, horizon=horizon, seed=self.settings.training.seed, choices=choices)
 
     def validation_losses(self, method: str, choices: Mapping[str, Any] | None = None) -> dict[str, Losses]:
         """Return the loss of each (customer, fold) of each choosing task, by tag."""
@@ -123,9 +121,7 @@ def train(trainer: Trainer, method: str | None = None) -> Outcome:
     """
     prediction, training = trainer.prediction, trainer.settings.training
     if method is not None and method not in prediction.methods:
-        raise UnknownMethodError(
-            f"{prediction.name} has no method {method!r}; it has {', '.join(prediction.methods)}"
-        )
+        raise UnknownMethodError(f"{prediction.name} has no method {method!r}; it has {', '.join(prediction.methods)}")
     validation, test = {}, {}
     for name in prediction.methods:
         trainer.progress(f"{prediction.name}: {name}")

@@ -91,7 +91,7 @@ class BGNBD:
     def fit(
         self,
         customers: Customers,
-        target: Scores,  # noqa: ARG002 - learns from histories alone
+        target: Scores,
         *,
         horizons: Sequence[int],
         seed: int,

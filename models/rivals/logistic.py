@@ -1,4 +1,4 @@
-"""Logistic regression on a few numbers: recency alone, and the four numbers of recency, frequency and monetary value."""
+"""Logistic regression on few numbers: recency alone, and the four of recency, frequency and monetary value."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +48,8 @@ class FittedLogistic:
         x = (_sign_log(_columns(customers, self.inputs), self.medians) - self.means) / self.scales
         # a sum over the last axis, not a matrix product: one row and many rows round alike
         odds = [(x * weights[:-1]).sum(axis=1) + weights[-1] for weights in self.weights]
-        return 1 / (1 + np.exp(-np.column_stack(odds)))
+        scores: Scores = 1 / (1 + np.exp(-np.column_stack(odds)))
+        return scores
 
     def parts(self) -> Mapping[str, bytes]:
         """Return the weights and the standardisation."""
@@ -85,7 +86,7 @@ class Logistic:
     ) -> FittedLogistic:
         """Fit as ``models.methods.Method`` says."""
         check_target(target, horizons)
-        taught = ~np.isnan(target).all(axis=1)
+        taught = np.flatnonzero(~np.isnan(target).all(axis=1))
         raw = _columns(customers.take(taught), self.inputs)
         medians = np.nan_to_num([np.median(c[~np.isnan(c)]) if (~np.isnan(c)).any() else 0.0 for c in raw.T])
         x = _sign_log(raw, medians)
@@ -111,7 +112,8 @@ def _weights(x: NDArray[np.float64], outcome: NDArray[np.float64]) -> NDArray[np
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=INVERSE_STRENGTH, max_iter=1000).fit(x, outcome)
-    return np.r_[model.coef_[0], model.intercept_]
+    weights: NDArray[np.float64] = np.r_[model.coef_[0], model.intercept_]
+    return weights
 
 
 def _columns(customers: Customers, inputs: tuple[str, ...]) -> Matrix:

@@ -1,0 +1,64 @@
+"""The BentoML service: one typed endpoint for each prediction, and what is around them."""
+
+from typing import Any
+
+import anyio
+import bentoml
+
+from models import predictions
+from models.errors import ForesellError
+from service.current import Current, open_current
+from service.endpoints import endpoints, route_of
+from service.middleware import Bodies, Guard
+from service.pages import SHARED_ROUTES, pages, refused
+
+THREADS = 4
+"""Large calls at once; more would only wait for the same processors."""
+
+
+class Base:
+    """What every endpoint shares."""
+
+    current: Current
+
+    def __init__(self) -> None:
+        self.current = open_current()
+        self.threads = anyio.CapacityLimiter(THREADS)
+        _PAGES.state.current = self.current
+
+    async def __is_ready__(self) -> bool:
+        """Say whether a verified release is open; ``GET /readyz`` asks.
+
+        Raises
+        ------
+        ForesellError
+            Why there is none.
+        """
+        return bool(self.current.release)
+
+
+class GuardedService(bentoml.Service):  # type: ignore[misc]
+    """A BentoML service whose whole application, BentoML's own routes included, answers in our shape."""
+
+    def to_asgi(self, is_main: bool = True) -> Any:
+        """Return the application that a worker runs."""
+        app = super().to_asgi(is_main)
+        app.add_exception_handler(ForesellError, refused)
+        return Guard(app, ROUTES)
+
+
+PREDICTIONS = predictions()
+ROUTES = {route_of(prediction): ("POST",) for prediction in PREDICTIONS} | SHARED_ROUTES
+_PAGES = pages(PREDICTIONS)
+
+Foresell = bentoml.service(
+    name="foresell",
+    service_class=GuardedService,
+    workers=1,
+    # BentoML's largest cost by far, even at a sample rate of 0
+    tracing={"excluded_urls": [".*"]},
+    logging={"access": {"enabled": False}},
+    metrics={"enabled": True},
+)(type("Foresell", (Base,), endpoints(PREDICTIONS)))
+Foresell.add_asgi_middleware(Bodies, paths=[route_of(prediction) for prediction in PREDICTIONS])
+Foresell.mount_asgi_app(_PAGES, path="/", name="pages")

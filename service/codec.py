@@ -1,0 +1,52 @@
+"""JSON in and out: one parse, one validation, and never a number that is not finite."""
+
+import json
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from models.errors import InvalidModelOutputError
+from service.errors import NotJsonError
+from service.faults import invalid_request
+
+_STRICT = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(body: bytes, request: type[BaseModel]) -> BaseModel:
+    """Parse and validate a request's body.
+
+    Raises
+    ------
+    NotJsonError
+        The body is not JSON in UTF-8, or a number is not finite.
+    InvalidRequestError
+        The body is not what the request type asks for; names the field.
+    """
+    try:
+        # orjson is strict where BentoML's parser is not: no NaN, no 1e999, no lone surrogates
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise NotJsonError(f"the body is not JSON: {_where(error)}; send UTF-8 JSON with finite numbers") from None
+    try:
+        return request.model_validate(parsed)
+    except ValidationError as error:
+        raise invalid_request(error, parsed) from None
+
+
+def encode(response: BaseModel) -> bytes:
+    """Return a response as JSON.
+
+    Raises
+    ------
+    InvalidModelOutputError
+        A figure is not finite. Pydantic and orjson would both write it as null.
+    """
+    try:
+        return _STRICT.encode(response.model_dump(mode="json")).encode()
+    except ValueError:
+        raise InvalidModelOutputError("the model returned a figure that is not finite; roll the release back") from None
+
+
+def _where(error: orjson.JSONDecodeError) -> str:
+    # the first words of orjson's message; the rest repeats the position in other units
+    return f"{error.msg} at byte {error.pos}"

@@ -1,0 +1,90 @@
+"""What the service answers from at this moment: an open release, or the reason why there is none."""
+
+import logging
+import os
+from pathlib import Path
+
+import bentoml
+from bentoml.exceptions import BentoMLException
+
+from models.errors import ForesellError, ReleaseMissingError
+from models.prediction import Served
+from service.errors import ReleaseUnusableError
+from service.release import OpenRelease, open_bundle, open_release
+
+RELEASES_ENV = "FORESELL_RELEASES"
+"""Names a releases folder; wins over the bento's artifacts."""
+STORE_ENV = "FORESELL_STORE"
+"""Names the folder of the store that a bento's artifacts serve."""
+BUNDLE_ALIAS = "foresell"
+"""What a bento calls the model that carries its artifacts."""
+
+logger = logging.getLogger("foresell")
+
+
+class Current:
+    """The release that answers, or why none does.
+
+    Parameters
+    ----------
+    release : OpenRelease or ForesellError
+        The outcome of opening it.
+    """
+
+    def __init__(self, release: "OpenRelease | ForesellError") -> None:
+        self._release = release
+
+    @property
+    def release(self) -> OpenRelease:
+        """The open release.
+
+        Raises
+        ------
+        ForesellError
+            There is none; the error is the one that opening it met.
+        """
+        if isinstance(self._release, ForesellError):
+            # a fresh copy: a shared exception would gather every caller's traceback
+            raise type(self._release)(self._release.message)
+        return self._release
+
+    def served(self, prediction: str) -> Served:
+        """Return one prediction of the open release.
+
+        Raises
+        ------
+        ForesellError
+            There is no open release, or it has no such prediction.
+        """
+        return self.release.of(prediction)
+
+
+def open_current() -> Current:
+    """Open what the environment names; never raises, so that a broken release leaves a process that can say so."""
+    try:
+        release = _find()
+    except ForesellError as error:
+        logger.error("not ready: %s", error.message)
+        return Current(error)
+    except Exception:
+        logger.exception("not ready: the release could not be opened")
+        return Current(ReleaseUnusableError("the release could not be opened; the service's log has the reason"))
+    logger.info("release %s is open: %s", release.manifest.name, ", ".join(release.served))
+    return Current(release)
+
+
+def _find() -> OpenRelease:
+    releases = os.environ.get(RELEASES_ENV)
+    if releases:
+        return open_release(Path(releases))
+    store = os.environ.get(STORE_ENV)
+    return open_bundle(_bundle(), Path(store) if store else None)
+
+
+def _bundle() -> Path:
+    try:
+        return Path(bentoml.models.get(BUNDLE_ALIAS).path)
+    except BentoMLException:
+        raise ReleaseMissingError(
+            f"no release: name a releases folder in {RELEASES_ENV}; foresell serve does it"
+        ) from None

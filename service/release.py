@@ -1,0 +1,167 @@
+"""Open a release: verify every byte, check the fingerprints, warm up, and only then serve from it.
+
+A release comes from a releases folder, or from a bento that carries the artifacts while the store is mounted.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from models.artifact import check_fingerprint, load_artifact
+from models.errors import CorruptPartError, FingerprintMismatchError, ModelMissingError, ReleaseMissingError
+from models.features import fingerprint
+from models.inline import InlineFeatures
+from models.parts import MANIFEST, verify
+from models.prediction import BatchOptions, Served
+from models.release import Manifest, Releases, ServedModel
+from models.store import Store, open_store
+
+BUNDLE_MANIFEST = "release.json"
+"""The release's manifest inside a bento's model."""
+
+
+@dataclass(frozen=True)
+class OpenRelease:
+    """A release that is ready to answer.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What it consists of.
+    store : Store
+        Everybody's features.
+    served : mapping of str to Served
+        Each prediction by name; all share the store and one engine for histories.
+    """
+
+    manifest: Manifest
+    store: Store
+    served: Mapping[str, Served]
+
+    def of(self, prediction: str) -> Served:
+        """Return one prediction.
+
+        Raises
+        ------
+        ModelMissingError
+            The release has no such prediction.
+        """
+        if prediction not in self.served:
+            raise ModelMissingError(
+                f"release {self.manifest.name} has no {prediction}; train, promote and publish it, then restart"
+            )
+        return self.served[prediction]
+
+
+def open_release(folder: Path) -> OpenRelease:
+    """Open the current release of a releases folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder that ``publish`` writes.
+
+    Raises
+    ------
+    ReleaseMissingError
+        Nothing has been published.
+    CorruptPartError
+        A file is not the one that was published; nothing of it was parsed.
+    FingerprintMismatchError
+        Store, artifacts and this code do not have the same features.
+    InvalidModelOutputError
+        An artifact does not give its golden scores.
+    """
+    releases = Releases(folder)
+    manifest = releases.current()
+    verify(releases.part(manifest.store), manifest.store)
+    return _opened(manifest, open_store(releases.part(manifest.store)), releases.part)
+
+
+def open_bundle(folder: Path, store: Path | None) -> OpenRelease:
+    """Open the artifacts that a bento carries, over a mounted store.
+
+    Parameters
+    ----------
+    folder : Path
+        The bento's model: ``release.json`` and ``parts/``.
+    store : Path, optional
+        A store's folder; default: the one that was baked in. It may be newer than the bento.
+
+    Raises
+    ------
+    ReleaseMissingError
+        No store is mounted and none was baked in.
+    CorruptPartError, FingerprintMismatchError, InvalidModelOutputError
+        As ``open_release``.
+    """
+    manifest = _bundled(folder / BUNDLE_MANIFEST)
+    parts = folder / "parts"
+    path = store or parts / manifest.store
+    if not path.is_dir():
+        raise ReleaseMissingError(
+            "the bento carries no store: mount one and name it in FORESELL_STORE, "
+            "or mount a releases folder and name it in FORESELL_RELEASES"
+        )
+    digest = _store_digest(path) if store else manifest.store
+    verify(path, digest)
+    opened = open_store(path)
+    manifest = manifest.model_copy(update={"store": digest, "as_of": opened.as_of})
+    return _opened(manifest, opened, lambda name: parts / name)
+
+
+def _bundled(path: Path) -> Manifest:
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        raise CorruptPartError(f"the bento's {path.name} cannot be read; build the bento again") from None
+
+
+def _store_digest(folder: Path) -> str:
+    # a mount may bear any name: the store is then what its own manifest says
+    try:
+        return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    except OSError:
+        raise CorruptPartError(f"{folder} is not a store: it has no {MANIFEST}; mount one of releases/parts/") from None
+
+
+def _opened(manifest: Manifest, store: Store, part: Callable[[str], Path]) -> OpenRelease:
+    # the cheap refusal first: other features mean that nothing else can fit
+    own = fingerprint(store.settings)
+    if store.fingerprint != own:
+        raise FingerprintMismatchError(
+            f"the store of release {manifest.name} has features {store.fingerprint[:12]}, this version of Foresell has "
+            f"{own[:12]}; publish again with this version"
+        )
+    inline = InlineFeatures(store.settings, store.products)
+    served = {
+        name: _served(manifest.name, model, store, inline, part(model.artifact))
+        for name, model in manifest.predictions.items()
+    }
+    for prediction in served.values():
+        _warm(prediction)
+    return OpenRelease(manifest, store, served)
+
+
+def _served(release: str, model: ServedModel, store: Store, inline: InlineFeatures, folder: Path) -> Served:
+    artifact = load_artifact(folder, model.artifact)
+    check_fingerprint(artifact, store.fingerprint, of="the store")
+    return Served(
+        prediction=artifact.prediction,
+        fitted=artifact.fitted,
+        store=store,
+        inline=inline,
+        model=model.model,
+        release=release,
+        cut_points=np.asarray(model.cut_points, dtype=np.float64),
+        medians=artifact.medians,
+    )
+
+
+def _warm(served: Served) -> None:
+    # pages of the store, a predictor's buffers and imports made on first use are all paid for here
+    served.prediction.table(served, np.arange(min(2, len(served.store))), BatchOptions(reasons=1))

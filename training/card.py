@@ -1,0 +1,181 @@
+"""The model card: one self-contained HTML page about one model, for whoever has to trust it."""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from training.facts import task_title
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """How to read a metric.
+
+    Parameters
+    ----------
+    title : str
+        For people.
+    better : int
+        1 = higher is better, -1 = lower is better, 0 = neither.
+    digits : int
+        Decimals to show.
+    """
+
+    title: str
+    better: int
+    digits: int = 3
+
+
+MEANINGS: Mapping[str, Meaning] = {
+    "auc": Meaning("AUC", 1),
+    "average_precision": Meaning("Average precision", 1),
+    "log_loss": Meaning("Log loss", -1),
+    "brier": Meaning("Brier score", -1),
+    "calibration_error": Meaning("Calibration error", -1),
+    "error_days": Meaning("Mean error, days", -1, 1),
+    "range_coverage": Meaning("Inside the 80 % range", 0),
+    "range_width_days": Meaning("Width of the range, days", 0, 1),
+}
+PLOT_TITLES = {
+    "lift": "Lift",
+    "gain": "Cumulative gain",
+    "calibration": "Calibration",
+    "roc": "ROC",
+    "precision_recall": "Precision and recall",
+    "error": "Error of the expected day",
+}
+IMPORTANCE = "importance"
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Which registered versions a card is about.
+
+    Parameters
+    ----------
+    evaluated : int or None
+        The version that the figures were measured on; None = not registered yet.
+    served : int or None
+        The version that was fitted again on every closed window to serve; None = not promoted.
+    served_run : str or None
+        The run that made it.
+    """
+
+    evaluated: int | None = None
+    served: int | None = None
+    served_run: str | None = None
+
+
+def meaning(metric: str) -> Meaning:
+    """Return how to read a metric; an unknown one is taken as higher is better."""
+    return MEANINGS.get(metric, Meaning(metric.replace("_", " ").capitalize(), 1))
+
+
+def verdict(difference: Mapping[str, float | None], metric: str) -> str:
+    """Say what a paired difference (chosen minus other, with its interval) means for the chosen method.
+
+    Returns
+    -------
+    str
+        ``better than``, ``worse than`` or ``not distinguishable from``; ``higher than`` and ``lower than`` where
+        neither direction is the better one.
+    """
+    low, high = difference["low"], difference["high"]
+    if low is None or high is None or low <= 0 <= high:
+        return "not distinguishable from"
+    sense = meaning(metric).better
+    if not sense:
+        return "higher than" if low > 0 else "lower than"
+    return "better than" if (low > 0) == (sense > 0) else "worse than"
+
+
+def render(facts: Mapping[str, Any], plots: Mapping[str, bytes], versions: Versions) -> str:
+    """Write the card.
+
+    Parameters
+    ----------
+    facts : mapping
+        From ``training.facts.facts``.
+    plots : mapping of str to bytes
+        PNG by path under ``plots/`` without its ending: ``h30/lift``, ``importance``.
+    versions : Versions
+        Which versions it is about.
+
+    Returns
+    -------
+    str
+        A page of HTML that needs no other file.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"figure": _figure, "interval": _interval, "signed": _signed}
+    return environment.get_template("model_card.html").render(
+        facts=facts,
+        evidence=facts["evidence"],
+        versions=versions,
+        tasks=[_section(facts, task, plots) for task in facts["tasks"]],
+        importance=_bars(facts["importance"]),
+        importance_plot=_inline(plots[IMPORTANCE]) if IMPORTANCE in plots else None,
+    )
+
+
+def _section(facts: Mapping[str, Any], task: Mapping[str, Any], plots: Mapping[str, bytes]) -> dict[str, Any]:
+    tag, chosen = task["tag"], facts["evidence"]["method"]
+    metrics = list(facts["figures"][chosen][tag])
+    return {
+        **task,
+        "title": task_title(task),
+        "metrics": [(name, meaning(name)) for name in metrics],
+        "best": {name: _best(facts, tag, name) for name in metrics},
+        "rows": [(method, facts["figures"][method][tag]) for method in facts["methods"]],
+        "validation": {method: losses.get(tag) for method, losses in facts["evidence"]["validation_loss"].items()},
+        "differences": [(other, _compared(by_task[tag])) for other, by_task in facts["evidence"]["paired"].items()],
+        "floor": facts["evidence"]["calibration_error_floor"].get(tag),
+        "plots": [
+            (title, _inline(plots[f"{tag}/{name}"])) for name, title in PLOT_TITLES.items() if f"{tag}/{name}" in plots
+        ],
+    }
+
+
+def _compared(by_metric: Mapping[str, Mapping[str, float | None]]) -> dict[str, tuple[str, Mapping[str, float | None]]]:
+    return {metric: (verdict(difference, metric), difference) for metric, difference in by_metric.items()}
+
+
+def _best(facts: Mapping[str, Any], tag: str, metric: str) -> Sequence[str]:
+    """Return the methods with the best value, as far as one is better than another."""
+    sense = meaning(metric).better
+    values = {method: facts["figures"][method][tag][metric]["value"] for method in facts["methods"]}
+    known = {method: sense * value for method, value in values.items() if value is not None}
+    return [method for method, value in known.items() if sense and value == max(known.values())]
+
+
+def _bars(importance: Mapping[str, float]) -> list[tuple[str, float, float]]:
+    strongest = max(importance.values(), default=1) or 1
+    return [(title, value, 100 * value / strongest) for title, value in importance.items()]
+
+
+def _inline(png: bytes) -> str:
+    return f"data:image/png;base64,{b64encode(png).decode()}"
+
+
+def _figure(value: float | None, metric: str) -> str:
+    return "-" if value is None else f"{value:.{meaning(metric).digits}f}"
+
+
+def _interval(figure: Mapping[str, float | None], metric: str) -> str:
+    return f"{_figure(figure['low'], metric)} to {_figure(figure['high'], metric)}"
+
+
+def _signed(value: float | None, metric: str) -> str:
+    return "-" if value is None else f"{value:+.{meaning(metric).digits}f}"

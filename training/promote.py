@@ -1,0 +1,207 @@
+"""Promotion: a challenger earns the champion's place on paired validation losses, or is refused with the table."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from models.artifact import Artifact
+from models.errors import ChallengerRefusedError, ConcurrentChangeError, ContractError
+from models.metrics import bootstrap
+from models.prediction import Prediction, Task
+from training.card import Versions
+from training.evaluate import Figure
+from training.outcome import Losses, mean_loss
+from training.registry import CHALLENGER, CHAMPION, EVALUATED, HELD, Version
+from training.run import Trainer, choose
+from training.tracking import Tracker
+
+THE_CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One line of the promotion table.
+
+    Parameters
+    ----------
+    name : str
+        A method, or "champion".
+    loss : float
+        Its mean validation loss.
+    difference : Figure
+        The challenger's loss minus its, paired by customer and fold; below 0 the challenger is better.
+    """
+
+    name: str
+    loss: float
+    difference: Figure
+
+    def __str__(self) -> str:
+        gap = self.difference
+        return f"{self.name} {self.loss:.4f}, challenger {gap.value:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]"
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """What a promotion did.
+
+    Parameters
+    ----------
+    version : Version
+        The champion now.
+    table : tuple of Comparison
+        What the challenger was compared with; empty where a served version was promoted by name.
+    """
+
+    version: Version
+    table: tuple[Comparison, ...]
+
+
+def promote(trainer: Trainer, tracker: Tracker, *, data: str, number: int | None = None) -> Promoted:
+    """Compare the challenger with the champion and all methods, fit it again on every closed window, let it serve.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        On the tables that the challenger was trained on.
+    tracker : Tracker
+        The registry.
+    data : str
+        Fingerprint of the tables.
+    number : str, optional
+        Promote this version in place of the alias ``challenger``.
+
+    Raises
+    ------
+    ModelMissingError
+        There is no challenger, or no such version.
+    ContractError
+        The tables are not the ones that the challenger was trained on.
+    ChallengerRefusedError
+        It is worse; the message holds the table.
+    ConcurrentChangeError
+        Another promotion is at work, or changed the champion meanwhile.
+    """
+    name = trainer.prediction.name
+    with locked(trainer.settings.workspace / "mlruns", name):
+        challenger = tracker.version(name, number) if number else tracker.require_alias(name, CHALLENGER)
+        evidence = tracker.evidence(challenger.run_id)
+        if evidence["data"]["fingerprint"] != data:
+            raise ContractError(
+                f"the tables changed since {name} version {challenger.version} was trained: run foresell train {name}"
+            )
+        champion = tracker.version_by_alias(name, CHAMPION)
+        table = _judge(trainer, tracker, challenger, champion, evidence)
+        trainer.progress(f"{name}: fitting version {challenger.version} again on every closed window")
+        artifact = trainer.artifact(evidence["method"], trainer.plan.end, evidence["choices"])
+        served = _register(tracker, artifact, challenger)
+        make_champion(tracker, served, expected=champion)
+    return Promoted(tracker.version(name, served.version), table)
+
+
+def promote_served(tracker: Tracker, workspace: Path, version: Version) -> Promoted:
+    """Let a version serve that was already fitted on every closed window, e.g. one that was rolled back.
+
+    Somebody named it: it is compared with nothing, and is no longer held.
+
+    Raises
+    ------
+    ConcurrentChangeError
+        Another promotion is at work.
+    """
+    with locked(workspace / "mlruns", version.name):
+        tracker.delete_version_tag(version.name, version.version, HELD)
+        make_champion(tracker, version, expected=tracker.version_by_alias(version.name, CHAMPION))
+    return Promoted(tracker.version(version.name, version.version), ())
+
+
+def make_champion(tracker: Tracker, version: Version, *, expected: Version | None) -> None:
+    """Point the alias at a version, if it still points where it did.
+
+    Raises
+    ------
+    ConcurrentChangeError
+        Somebody else moved it meanwhile; nothing was changed.
+    """
+    found = tracker.version_by_alias(version.name, CHAMPION)
+    if (found and found.version) != (expected and expected.version):
+        raise ConcurrentChangeError(
+            f"the champion of {version.name} became version {found and found.version} meanwhile: promote again"
+        )
+    tracker.set_alias(version.name, CHAMPION, version.version)
+
+
+@contextmanager
+def locked(folder: Path, name: str) -> Iterator[None]:
+    """Let one promotion of a prediction run at a time.
+
+    Raises
+    ------
+    ConcurrentChangeError
+        Another one is at work.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / f".promote-{name}.lock", timeout=0):
+            yield
+    except Timeout:
+        raise ConcurrentChangeError(f"another promotion of {name} is at work: wait for it, then run again") from None
+
+
+def _register(tracker: Tracker, artifact: Artifact, challenger: Version) -> Version:
+    """Log and register what was fitted again, with the card of the version that was evaluated."""
+    name = challenger.name
+    with tracker.run(name, f"serve {name} {challenger.version}", kind="serve", parent=challenger.run_id) as run_id:
+        tracker.log_artifact(run_id, artifact)
+        tracker.log_parameters(run_id, {"method": artifact.fitted.method, "evaluated.version": str(challenger.version)})
+        served = tracker.register(name, run_id, tags={EVALUATED: str(challenger.version)})
+        versions = Versions(challenger.version, served.version, run_id)
+        for card_of in (run_id, challenger.run_id):
+            tracker.log_card(card_of, of=challenger.run_id, versions=versions)
+    return served
+
+
+def _judge(
+    trainer: Trainer, tracker: Tracker, challenger: Version, champion: Version | None, evidence: Mapping[str, Any]
+) -> tuple[Comparison, ...]:
+    prediction, margin = trainer.prediction, trainer.settings.training.margin
+    losses = tracker.validation_losses(challenger.run_id)
+    method = evidence["method"]
+    table = [_compared(prediction.tasks, losses[method], losses[other], other) for other in losses if other != method]
+    best = choose(prediction.methods, prediction.tasks, losses, margin=margin)
+    beaten_by = None if best == method else best
+    if champion is not None:
+        before = tracker.evidence(tracker.evaluated(champion).run_id)
+        # its choices frozen, on the challenger's cutoffs: neither has seen the validation windows
+        theirs = trainer.validation_losses(before["method"], before["choices"])
+        table.append(_compared(prediction.tasks, losses[method], theirs, THE_CHAMPION))
+        if table[-1].difference.value > _allowed(prediction, method, before["method"], margin):
+            beaten_by = THE_CHAMPION
+    if beaten_by:
+        loss = mean_loss(prediction.tasks, losses[method])
+        lines = "; ".join(str(line) for line in table)
+        raise ChallengerRefusedError(
+            f"{prediction.name} version {challenger.version} ({method}, validation loss {loss:.4f}) is refused: "
+            f"{beaten_by} is better, or as good within {margin} and simpler. {lines}. The champion is unchanged"
+        )
+    return tuple(table)
+
+
+def _allowed(prediction: Prediction, method: str, champion: str, margin: float) -> float:
+    """Return by how much a challenger's loss may exceed the champion's."""
+    order = prediction.methods
+    return margin if order.index(method) >= order.index(champion) else -margin
+
+
+def _compared(tasks: Sequence[Task], ours: Mapping[str, Losses], theirs: Mapping[str, Losses], name: str) -> Comparison:
+    choosing = [task.tag for task in tasks if task.chooses]
+    # each task weighs the same, however many customers it has
+    shares = [(ours[tag] - theirs[tag]) / (len(choosing) * len(ours[tag])) for tag in choosing]
+    gaps = np.concatenate(shares) * sum(map(len, shares))
+    interval = bootstrap(lambda w: {"gap": float(np.average(gaps, weights=w))}, units=len(gaps), draws=500, seed=0)
+    return Comparison(name, mean_loss(tuple(tasks), theirs), Figure(float(gaps.mean()), *interval["gap"]))

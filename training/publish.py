@@ -1,0 +1,239 @@
+"""Publishing: write a release's parts beside the old ones, check them, and move the pointer in one step."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from pathlib import Path
+from tempfile import mkdtemp
+
+from filelock import FileLock, Timeout
+
+from models import columns as col
+from models.artifact import check_fingerprint, load_artifact
+from models.engines import open_duckdb
+from models.errors import ConcurrentChangeError, CorruptPartError, ModelMissingError
+from models.features import catalogue, features, fingerprint
+from models.messages import ModelReference
+from models.parts import replace_file, seal, verify
+from models.prediction import Prediction
+from models.release import Manifest, Releases, ServedModel
+from models.settings import Settings
+from models.store import open_store, write_store
+from training.frame import spine_of_everyone
+from training.registry import ARTIFACT, CHAMPION, HELD, Version
+from training.tracking import Tracker
+
+Progress = Callable[[str], None]
+
+_DRAFT = ".draft-"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What ``publish`` did.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        The release that is current now.
+    left_out : tuple of str
+        Predictions without a champion, which the release does not serve.
+    """
+
+    manifest: Manifest
+    left_out: tuple[str, ...]
+
+
+def publish(
+    settings: Settings,
+    tracker: Tracker,
+    predictions: tuple[Prediction, ...],
+    *,
+    as_of: date,
+    now: datetime,
+    progress: Progress = lambda _: None,
+) -> Published:
+    """Publish the champions with a store at ``as_of``.
+
+    Parameters
+    ----------
+    settings : Settings
+        The workspace's configuration.
+    tracker : Tracker
+        Where the champions are registered.
+    predictions : tuple of Prediction
+        Those that may be served.
+    as_of : date
+        Local midnight up to which the store knows.
+    now : datetime
+        The wall clock, with a zone.
+    progress : callable, optional
+        Told what happens now.
+
+    Raises
+    ------
+    ModelMissingError
+        There is no champion at all, or a champion was rolled back and is held.
+    FingerprintMismatchError
+        A champion was fitted on other features than this version and configuration make.
+    ConcurrentChangeError
+        Another publish or rollback is at work.
+    """
+    champions = _champions(tracker, predictions)
+    releases = Releases(settings.releases)
+    with locked(releases):
+        entries = {}
+        for name, version in champions.items():
+            progress(f"{name}: version {version.version}")
+            entries[name] = (version, _keep_artifact(settings, tracker, releases, version))
+        progress(f"store at {as_of}")
+        store = _keep_store(settings, releases, as_of)
+        served = {
+            name: served_model(releases, tracker, version, digest, store) for name, (version, digest) in entries.items()
+        }
+        manifest = point_to(releases, store=store, predictions=served, now=now)
+        sweep(releases, keep=settings.publishing.keep_releases)
+    return Published(manifest, tuple(each.name for each in predictions if each.name not in champions))
+
+
+def served_model(releases: Releases, tracker: Tracker, version: Version, digest: str, store: str) -> ServedModel:
+    """Describe one prediction of a release: percentiles over that store, figures of the evaluated version."""
+    artifact = load_artifact(releases.part(digest), digest)
+    opened = open_store(releases.part(store))
+    check_fingerprint(artifact, opened.fingerprint, of="the store")
+    evaluated = tracker.evaluated(version)
+    return ServedModel(
+        artifact=digest,
+        model=ModelReference(name=version.name, version=str(version.version), run_id=version.run_id),
+        evaluated_version=str(evaluated.version),
+        cut_points=artifact.prediction.cut_points(artifact.fitted, opened).tolist(),
+        evidence=tracker.evidence(evaluated.run_id),
+    )
+
+
+def point_to(releases: Releases, *, store: str, predictions: Mapping[str, ServedModel], now: datetime) -> Manifest:
+    """Write a manifest over finished parts, check every part, and make it the current release in one step."""
+    verify(releases.part(store), store)
+    opened = open_store(releases.part(store))
+    names = releases.names()
+    manifest = Manifest(
+        name=f"r{int(names[-1][1:]) + 1 if names else 1:06d}",
+        published_at=now,
+        as_of=opened.as_of,
+        fingerprint=opened.fingerprint,
+        store=store,
+        predictions=dict(predictions),
+        previous=releases.current_name(),
+    )
+    content = manifest.model_dump_json(indent=2).encode()
+    releases.manifests.mkdir(parents=True, exist_ok=True)
+    replace_file(releases.manifest_path(manifest.name), content)
+    replace_file(releases.pointer, f"{manifest.name} {sha256(content).hexdigest()}\n".encode())
+    return manifest
+
+
+def sweep(releases: Releases, *, keep: int) -> None:
+    """Remove drafts of killed runs, manifests older than the newest ``keep``, and parts that no manifest names."""
+    current = releases.current_name()
+    for name in releases.names()[:-keep]:
+        if name != current:
+            releases.manifest_path(name).unlink()
+    named = set()
+    for name in releases.names():
+        manifest = releases.manifest(name)
+        named |= {manifest.store, *(model.artifact for model in manifest.predictions.values())}
+    for part in releases.parts.iterdir():
+        if part.name not in named:
+            shutil.rmtree(part)
+
+
+@contextmanager
+def locked(releases: Releases) -> Iterator[None]:
+    """Let one publish or rollback at a time change the releases.
+
+    Raises
+    ------
+    ConcurrentChangeError
+        Another one is at work.
+    """
+    releases.parts.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(releases.folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise ConcurrentChangeError(
+            f"another publish or rollback is at work in {releases.folder.name}/: wait for it, then run again"
+        ) from None
+
+
+def _champions(tracker: Tracker, predictions: tuple[Prediction, ...]) -> dict[str, Version]:
+    champions = {}
+    for prediction in predictions:
+        version = tracker.version_by_alias(prediction.name, CHAMPION)
+        if version is not None:
+            _refuse_held(version)
+            champions[prediction.name] = version
+    if not champions:
+        raise ModelMissingError("no champion is registered: run foresell train, then foresell promote")
+    return champions
+
+
+def _refuse_held(version: Version) -> None:
+    if version.tags.get(HELD):
+        raise ModelMissingError(
+            f"{version.name} version {version.version} was rolled back and is held: promote it by name with "
+            f"foresell promote {version.name} --version {version.version}, or promote another"
+        )
+
+
+def _keep_artifact(settings: Settings, tracker: Tracker, releases: Releases, version: Version) -> str:
+    draft = _draft(releases)
+    downloaded = tracker.download_artifact_folder(version.run_id, ARTIFACT, draft)
+    digest = tracker.artifact_digest(version.run_id)
+    artifact = load_artifact(downloaded, digest)
+    check_fingerprint(artifact, fingerprint(settings.features), of="this version with its configuration")
+    _put(downloaded, releases.part(digest))
+    shutil.rmtree(draft, ignore_errors=True)
+    return digest
+
+
+def _keep_store(settings: Settings, releases: Releases, as_of: date) -> str:
+    draft = _draft(releases)
+    names = [feature.name for feature in catalogue(settings.features)]
+    with open_duckdb(settings.tables) as engine:
+        spine = spine_of_everyone(engine, as_of)
+        known = features(engine.tables, spine, settings.features).order_by(col.CUSTOMER_ID)
+        write_store(
+            draft,
+            known.to_pyarrow_batches(),
+            customers=int(spine.count().execute()),
+            products=engine.tables[col.PRODUCTS].order_by(col.PRODUCT_ID).to_pyarrow(),
+            as_of=as_of,
+            names=names,
+            fingerprint=fingerprint(settings.features),
+            settings=settings.features,
+        )
+    digest = seal(draft)
+    _put(draft, releases.part(digest))
+    return digest
+
+
+def _draft(releases: Releases) -> Path:
+    return Path(mkdtemp(prefix=_DRAFT, dir=releases.parts))
+
+
+def _put(folder: Path, part: Path) -> None:
+    """Move a finished folder to its name, unless the same bytes are there already: a release may be serving them."""
+    if part.exists():
+        try:
+            verify(part, part.name)
+        except CorruptPartError:
+            os.replace(part, _draft(Releases(part.parent.parent)) / part.name)
+        else:
+            shutil.rmtree(folder)
+            return
+    os.replace(folder, part)

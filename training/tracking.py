@@ -1,0 +1,264 @@
+"""Training runs in MLflow: what competed, what won and on which data, under the same names in every run."""
+
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from models.artifact import Artifact, save_artifact
+from models.errors import AddressInUseError, ConfigError, TrackingError
+from models.parts import canonical_json
+from models.prediction import Customers
+from models.settings import Settings
+from training import report
+from training.card import IMPORTANCE, Versions, render
+from training.facts import facts, importance, task_title
+from training.intake_report import IntakeReport
+from training.mlflow_client import quiet_mlflow
+from training.outcome import Outcome
+from training.plots import importance_plot, plots
+from training.registry import ARTIFACT, CHALLENGER, CHAMPION, DIGEST_TAG, Registry, Version
+
+__all__ = ["ARTIFACT", "CHALLENGER", "CHAMPION", "Tracker", "Version", "ui"]
+
+Kind = Literal["train", "serve"]
+
+CARD = "model_card.html"
+EVIDENCE = "evidence.json"
+FACTS = "card.json"
+LOSSES = "validation_losses.npz"
+PLOTS = "plots"
+
+_KIND_TAG = "foresell.kind"
+_ERROR_TAG = "foresell.error"
+_PARENT_TAG = "mlflow.parentRunId"
+# what MLflow takes at once, and how much of a text
+_BATCH_PARAMS, _BATCH_METRICS, _TEXT = 100, 1000, 5000
+# MLflow cuts a dataset's digest at 36 characters
+_DATASET_DIGEST = 32
+_SEPARATOR = "/"
+_HOST = "127.0.0.1"
+
+
+class Tracker(Registry):
+    """Writes and reads the runs of the configured tracking server.
+
+    Parameters
+    ----------
+    settings : Settings
+        The workspace's.
+    """
+
+    @contextmanager
+    def run(self, prediction: str, run_name: str, *, kind: Kind, parent: str | None = None) -> Iterator[str]:
+        """Open a run in the experiment of a prediction; it ends FINISHED, or FAILED with the error as a tag.
+
+        Parameters
+        ----------
+        prediction : str
+            Its name, which is the experiment's.
+        run_name : str
+            What MLflow lists it as.
+        kind : str
+            ``train``, or ``serve`` for a winner that is fitted again.
+        parent : str, optional
+            The run that this one follows from.
+
+        Yields
+        ------
+        str
+            The run's id.
+        """
+        experiment = self.experiment(prediction)
+        tags = {_KIND_TAG: kind} | ({_PARENT_TAG: parent} if parent else {})
+        with self.answered():
+            run_id = str(self.client.create_run(experiment, tags=tags, run_name=run_name).info.run_id)
+        try:
+            yield run_id
+        except BaseException as error:
+            # what went wrong first is the news, not that it could not be noted
+            with suppress(TrackingError), self.answered():
+                self.client.set_tag(run_id, _ERROR_TAG, (str(error).partition("\n")[0] or type(error).__name__)[:_TEXT])
+                self.client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
+            raise
+        with self.answered():
+            self.client.set_terminated(run_id, "FINISHED")
+
+    def log_outcome(
+        self, run_id: str, outcome: Outcome, intake: IntakeReport, *, explained: Customers | None = None
+    ) -> None:
+        """Log everything about a training run: data, parameters, metrics, losses, artifact, plots and the card.
+
+        Parameters
+        ----------
+        run_id : str
+            An open run.
+        outcome : Outcome
+            What the training found.
+        intake : IntakeReport
+            What the tables hold.
+        explained : Customers, optional
+            Eligible customers for the importance of feature groups; default: the artifact's golden rows.
+        """
+        floors = report.calibration_floors(outcome, seed=self.settings.training.seed)
+        drivers = importance(outcome, explained)
+        about = facts(outcome, intake, self.settings, floors=floors, importance=drivers, run_id=run_id)
+        self.log_data(run_id, intake)
+        self._log_figures(run_id, about["parameters"], report.metrics(outcome, floors))
+        self.log_artifact(run_id, outcome.artifact)
+        drawn = _plots(outcome, drivers)
+        files = {
+            EVIDENCE: canonical_json(about["evidence"]),
+            FACTS: canonical_json(about),
+            LOSSES: _npz(outcome.validation),
+            CARD: render(about, drawn, Versions()).encode(),
+            **{f"{PLOTS}/{name}.png": png for name, png in drawn.items()},
+        }
+        self._log_files(run_id, files)
+
+    def log_data(self, run_id: str, intake: IntakeReport) -> None:
+        """Log the data's fingerprint and row counts, as MLflow dataset inputs and as tags."""
+        entities = self.mlflow.entities
+        inputs = [
+            entities.DatasetInput(
+                entities.Dataset(
+                    name=table,
+                    digest=intake.fingerprint[:_DATASET_DIGEST],
+                    source_type="local",
+                    source=orjson.dumps({"uri": intake.source}).decode(),
+                    profile=orjson.dumps({"num_rows": counts.kept, "rejected": counts.rejected_rows}).decode(),
+                ),
+                [entities.InputTag("mlflow.data.context", "training")],
+            )
+            for table, counts in intake.tables.items()
+            if counts.kept
+        ]
+        tags = {"data.source": intake.source, "data.fingerprint": intake.fingerprint, "data.as_of": str(intake.as_of)}
+        tags |= {f"data.rows.{table}": str(kept) for table, kept in report.rows(intake).items()}
+        with self.answered():
+            self.client.log_inputs(run_id, inputs)
+            self.client.log_batch(run_id, tags=[entities.RunTag(key, value) for key, value in tags.items()])
+
+    def log_parameters(self, run_id: str, parameters: Mapping[str, str]) -> None:
+        """Log further parameters of a run."""
+        self._log_figures(run_id, parameters, {})
+
+    def log_artifact(self, run_id: str, artifact: Artifact) -> str:
+        """Log a fitted prediction, and return the digest that it is verified by."""
+        with tempfile.TemporaryDirectory(prefix="foresell-") as scratch:
+            digest = save_artifact(Path(scratch), artifact)
+            with self.answered():
+                self.client.log_artifacts(run_id, scratch, ARTIFACT)
+                self.client.set_tag(run_id, DIGEST_TAG, digest)
+        return digest
+
+    def log_card(self, run_id: str, *, of: str, versions: Versions) -> None:
+        """Write the card of the evaluated run ``of`` again, with versions, into the run ``run_id`` (or the same)."""
+        with tempfile.TemporaryDirectory(prefix="foresell-") as scratch:
+            folder = Path(scratch)
+            about = orjson.loads(self.download_artifact_folder(of, FACTS, folder).read_bytes())
+            drawn = self.download_artifact_folder(of, PLOTS, folder)
+            found = {path.relative_to(drawn).with_suffix("").as_posix(): path for path in sorted(drawn.rglob("*.png"))}
+            card = render(about, {name: path.read_bytes() for name, path in found.items()}, versions)
+        self._log_files(run_id, {CARD: card.encode()})
+
+    def evidence(self, run_id: str) -> dict[str, Any]:
+        """Return how the model of a run was tested: what a release says about it.
+
+        Raises
+        ------
+        ModelMissingError
+            The run has none: it failed before it ended.
+        """
+        found: dict[str, Any] = orjson.loads(self._file(run_id, EVIDENCE))
+        return found
+
+    def validation_losses(self, run_id: str) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Return method -> task tag -> validation loss of each (customer, fold), as ``Outcome.validation`` has them."""
+        losses: dict[str, dict[str, NDArray[np.float64]]] = {}
+        with np.load(BytesIO(self._file(run_id, LOSSES)), allow_pickle=False) as arrays:
+            for key in arrays.files:
+                method, _, tag = key.partition(_SEPARATOR)
+                losses.setdefault(method, {})[tag] = arrays[key]
+        return losses
+
+    def _log_figures(self, run_id: str, parameters: Mapping[str, str], metrics: Mapping[str, float]) -> None:
+        entities = self.mlflow.entities
+        params = [entities.Param(key, value[:_TEXT]) for key, value in parameters.items()]
+        with self.answered():
+            # the run's own start, so that nobody's clock is read but MLflow's
+            at = self.client.get_run(run_id).info.start_time
+            values = [entities.Metric(key, value, at, 0) for key, value in metrics.items()]
+            for start in range(0, len(params), _BATCH_PARAMS):
+                self.client.log_batch(run_id, params=params[start : start + _BATCH_PARAMS])
+            for start in range(0, len(values), _BATCH_METRICS):
+                self.client.log_batch(run_id, metrics=values[start : start + _BATCH_METRICS])
+
+    def _log_files(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        with self.answered(), tempfile.TemporaryDirectory(prefix="foresell-") as scratch:
+            for name, content in files.items():
+                path = Path(scratch) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            self.client.log_artifacts(run_id, scratch)
+
+    def _file(self, run_id: str, name: str) -> bytes:
+        with tempfile.TemporaryDirectory(prefix="foresell-") as scratch:
+            return self.download_artifact_folder(run_id, name, Path(scratch)).read_bytes()
+
+
+def ui(settings: Settings, *, port: int) -> None:
+    """Become MLflow's user interface on 127.0.0.1; returns never.
+
+    Raises
+    ------
+    ConfigError
+        The tracking server is a remote one, which has a page of its own.
+    AddressInUseError
+        Something listens on the port.
+    """
+    uri = settings.tracking_uri
+    if uri.startswith(("http://", "https://")):
+        raise ConfigError(f"the tracking server has its own page: open {uri} in a browser")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError as error:
+            raise AddressInUseError(f"port {port} is in use; name another with --port") from error
+    quiet_mlflow()
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", _HOST, "--port", str(port)]
+    os.execv(sys.executable, command)  # noqa: S606 - no shell, and every word is ours
+
+
+def _plots(outcome: Outcome, drivers: Mapping[str, float]) -> dict[str, bytes]:
+    prediction = outcome.prediction
+    drawn = {}
+    for task in prediction.tasks:
+        title = f"{prediction.name}, {task_title({'tag': task.tag, 'horizon': task.horizon})}"
+        measurements = {method: by_task[task.tag] for method, by_task in outcome.test.items()}
+        found = plots(measurements, methods=prediction.methods, chosen=outcome.method, title=title)
+        drawn |= {f"{task.tag}/{name}": png for name, png in found.items()}
+    if drivers:
+        drawn[IMPORTANCE] = importance_plot(drivers, title=f"{prediction.name} ({outcome.method})")
+    return drawn
+
+
+def _npz(validation: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> bytes:
+    arrays = {
+        f"{method}{_SEPARATOR}{tag}": losses
+        for method, by_task in validation.items()
+        for tag, losses in by_task.items()
+    }
+    buffer = BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
