@@ -121,12 +121,14 @@ def load_artifact(folder: Path, digest: str) -> Artifact:
     InvalidModelOutputError
         The golden rows do not give their scores.
     """
-    verify(folder, digest)
+    verified = verify(folder, digest)
     about: dict[str, Any] = orjson.loads((folder / _ABOUT).read_bytes())
     prediction = prediction_from(
         about["prediction"], FeatureSettings.model_validate(about["features"]), about["settings"]
     )
-    parts = {path.name: path.read_bytes() for path in sorted((folder / _FITTED).iterdir())}
+    # never a file that merely lies there: it was not verified
+    paths = [folder / name for name in verified if name.startswith(f"{_FITTED}/")]
+    parts = {path.name: path.read_bytes() for path in paths}
     artifact = Artifact(
         prediction=prediction,
         fitted=prediction.load(about["method"], parts),

@@ -4,7 +4,9 @@ Small trees with strong regularisation equalled fifty rounds of tuning on three 
 on the newest training cutoffs, whose windows no earlier training window reaches into; then everything is fitted again.
 """
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +15,7 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from models.methods import check_target, each_known
+from models.methods import check_target
 from models.prediction import Customers, Matrix, Scores
 
 DEFAULT_TREES = 100
@@ -35,7 +37,8 @@ PARAMETERS: Mapping[str, Any] = {
     # the same data and seed must give the same bytes, whatever the machine
     "deterministic": True,
     "force_row_wise": True,
-    "num_threads": 2,
+    # horizons are fitted side by side; on a busy machine the threads of one fit would wait for each other
+    "num_threads": 1,
 }
 
 
@@ -98,12 +101,14 @@ class Boosting:
         check_target(target, horizons)
         frozen = choices["trees"] if choices else [None] * len(horizons)
 
-        def fit_one(output: int, rows: NDArray[np.bool_]) -> lgb.Booster:
+        def fit_one(output: int) -> lgb.Booster:
+            rows = ~np.isnan(target[:, output])
             known = _Known(customers.features[rows], target[rows, output], customers.as_of[rows], horizons[output])
             trees = frozen[output] or known.best_trees(seed)
             return _train(known.features, known.outcome, trees, seed)
 
-        return FittedBoosting(each_known(target, fit_one))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return FittedBoosting(list(pool.map(fit_one, range(len(horizons)))))
 
     def load(self, parts: Mapping[str, bytes]) -> FittedBoosting:
         """Return the boosters that ``parts`` hold."""

@@ -125,7 +125,7 @@ class CustomerPrediction(Prediction):
         """Answer for the store's customers at ``rows`` as columns; reasons as a list of texts."""
         customers = served.customers_at(rows)
         columns = self._columns(served, customers, np.ones(len(rows), bool), options.reasons)
-        columns[col.REASONS] = [[reason.text for reason in reasons or []] for reasons in columns[col.REASONS]]
+        columns[col.REASONS] = [[reason.text for reason in told] for told in columns[col.REASONS]]
         if not options.reasons:
             del columns[col.REASONS]
         return pa.table(
@@ -145,7 +145,6 @@ class CustomerPrediction(Prediction):
         scores = self.score(served.fitted, scored)
         figures = self.figures(scores, scored.as_of)
         figures[col.PERCENTILE] = _percentiles(scores[:, self.main_output], served.cut_points)
-        figures[col.REASONS] = self._reasons(served, scored, reasons)
         status = np.where(known, "not_eligible", "unknown_customer").astype(object)
         status[eligible] = "ok"
         why = {
@@ -159,6 +158,7 @@ class CustomerPrediction(Prediction):
             col.EXPLANATION: [why[each] for each in status],
             col.AS_OF: customers.as_of.tolist(),
             **{name: _spread(values, eligible, len(customers)) for name, values in figures.items()},
+            col.REASONS: _spread(self._reasons(served, scored, reasons), eligible, len(customers), empty=[]),
         }
 
     def _reasons(self, served: Served, scored: Customers, count: int) -> list[Any]:
@@ -194,9 +194,9 @@ def _resolve(served: Served, asked: Sequence[str | InlineCustomer]) -> tuple[Cus
     features = served.store.features_at(np.maximum(rows, 0))
     as_of = np.full(len(asked), np.datetime64(served.store.as_of, "D"))
     if inline:
-        sent = [item for item in asked if isinstance(item, InlineCustomer)]
+        sent = {position: item for position, item in enumerate(asked) if isinstance(item, InlineCustomer)}
         features[inline] = inline_features(served.inline, sent, served.store.settings)
-        as_of[inline] = [item.as_of for item in sent]
+        as_of[inline] = [item.as_of for item in sent.values()]
     known = rows != UNKNOWN
     known[inline] = True
     ids = [item if isinstance(item, str) else item.customer_id for item in asked]
@@ -213,9 +213,9 @@ def _percentiles(scores: NDArray[np.float64], cut_points: NDArray[np.float64]) -
     return percentiles
 
 
-def _spread(values: Sequence[Any], rows: NDArray[np.int64], length: int) -> list[Any]:
-    """Put the values of some rows among nulls for the others."""
-    column: list[Any] = [None] * length
+def _spread(values: Sequence[Any], rows: NDArray[np.int64], length: int, *, empty: Any = None) -> list[Any]:
+    """Put the values of some rows among ``empty`` for the others."""
+    column: list[Any] = [empty] * length
     for row, value in zip(rows.tolist(), values, strict=True):
         column[row] = value
     return column

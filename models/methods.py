@@ -1,6 +1,6 @@
 """What a method of estimating event probabilities is: our model and every rival of it are one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -79,8 +79,3 @@ def check_target(target: Scores, horizons: Sequence[int]) -> None:
             raise NotEnoughDataError(
                 f"every example of {horizon} days has the same outcome ({known[0]:.0f}): change the horizon"
             )
-
-
-def each_known(target: Scores, fit_one: Callable[[int, NDArray[np.bool_]], Any]) -> list[Any]:
-    """Fit each output on the rows where it is known: ``fit_one(output, rows)``."""
-    return [fit_one(output, ~np.isnan(column)) for output, column in enumerate(target.T)]

@@ -78,8 +78,13 @@ def seal(folder: Path) -> str:
     return hashlib.sha256(manifest).hexdigest()
 
 
-def verify(folder: Path, digest: str) -> None:
-    """Check that a part holds exactly the bytes that ``digest`` names.
+def verify(folder: Path, digest: str) -> tuple[str, ...]:
+    """Check that a part holds the bytes that ``digest`` names.
+
+    Returns
+    -------
+    tuple of str
+        The verified files, relative to the folder; whatever else lies there is no part of it and must not be read.
 
     Raises
     ------
@@ -92,8 +97,10 @@ def verify(folder: Path, digest: str) -> None:
         raise CorruptPartError(f"part {folder.name}: {MANIFEST} cannot be read; publish again or roll back") from None
     if hashlib.sha256(manifest).hexdigest() != digest:
         raise CorruptPartError(f"part {folder.name}: {MANIFEST} is not the one that the release names; publish again")
-    for name, expected in orjson.loads(manifest).items():
+    files: dict[str, str] = orjson.loads(manifest)
+    for name, expected in files.items():
         _verify_file(folder, name, expected)
+    return tuple(files)
 
 
 def _sync(path: Path) -> None:

@@ -80,7 +80,7 @@ class Releases:
         ReleaseMissingError
             Nothing has been published.
         CorruptPartError
-            The manifest is not the one that the pointer names.
+            The manifest is not the one that the pointer names, or cannot be read.
         """
         pointed = self._pointed()
         if pointed is None:
@@ -91,7 +91,7 @@ class Releases:
         content = self._read(name)
         if hashlib.sha256(content).hexdigest() != digest:
             raise CorruptPartError(f"release {name}: its manifest is not the one that was published; publish again")
-        return Manifest.model_validate_json(content)
+        return _parsed(name, content)
 
     def manifest(self, name: str) -> Manifest:
         """Read one release's manifest.
@@ -103,10 +103,7 @@ class Releases:
         CorruptPartError
             It cannot be read.
         """
-        try:
-            return Manifest.model_validate_json(self._read(name))
-        except ValidationError:
-            raise CorruptPartError(f"release {name}: its manifest cannot be read; publish again") from None
+        return _parsed(name, self._read(name))
 
     def names(self) -> list[str]:
         """Return the names of all releases, oldest first."""
@@ -120,9 +117,16 @@ class Releases:
 
     def _pointed(self) -> tuple[str, str] | None:
         try:
-            content = self.pointer.read_text(encoding="utf-8").split()
+            content = self.pointer.read_text(encoding="utf-8", errors="replace").split()
         except FileNotFoundError:
             return None
         if len(content) != 2:
             raise CorruptPartError(f"{self.pointer.name} does not name a release: publish again")
         return content[0], content[1]
+
+
+def _parsed(name: str, content: bytes) -> Manifest:
+    try:
+        return Manifest.model_validate_json(content)
+    except ValidationError:
+        raise CorruptPartError(f"release {name}: its manifest cannot be read; publish again") from None

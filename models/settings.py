@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from models.errors import ConfigError
 
@@ -233,10 +233,16 @@ def load_settings(workspace: Path) -> Settings:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
+    # not left to pydantic: the workspace is no key of the file, and a few more names steer pydantic-settings itself
+    for key in values:
+        if key not in Settings.model_fields or key == "workspace":
+            raise ConfigError(f"{path.name}: unknown key {key!r}; remove it, or see the keys in README.md")
     try:
         return Settings(workspace=path.parent, **values)
     except ValidationError as error:
         raise ConfigError(first_fault(path.name, error)) from None
+    except SettingsError as error:
+        raise ConfigError(f"the environment: {error}; a whole section is written as JSON") from None
 
 
 def first_fault(where: str, error: ValidationError) -> str:
@@ -245,4 +251,6 @@ def first_fault(where: str, error: ValidationError) -> str:
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"{where}: unknown key {key!r}; remove it, or see the keys in README.md"
+    if fault["type"] == "missing":
+        return f"{where}: {key!r} is missing; README.md has an example"
     return f"{where}: {key or 'value'} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"

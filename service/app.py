@@ -9,7 +9,7 @@ from models import predictions
 from models.errors import ForesellError
 from service.current import Current, open_current
 from service.endpoints import endpoints, route_of
-from service.middleware import Bodies, Guard
+from service.middleware import Bodies, Failures, Guard
 from service.pages import SHARED_ROUTES, pages, refused
 
 THREADS = 4
@@ -60,5 +60,6 @@ Foresell = bentoml.service(
     logging={"access": {"enabled": False}},
     metrics={"enabled": True},
 )(type("Foresell", (Base,), endpoints(PREDICTIONS)))
+Foresell.add_asgi_middleware(Failures)
 Foresell.add_asgi_middleware(Bodies, paths=[route_of(prediction) for prediction in PREDICTIONS])
 Foresell.mount_asgi_app(_PAGES, path="/", name="pages")

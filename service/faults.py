@@ -1,6 +1,6 @@
 """What is wrong with a request, in one line: pydantic's list of faults, reduced to the one that matters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,7 +9,7 @@ from models.errors import InvalidRequestError
 
 SHOWN_CHARACTERS = 60
 
-Fault = tuple[tuple[str, ...], str, dict[str, Any]]
+Fault = tuple[tuple[str, ...], str, Mapping[str, Any]]
 
 
 def invalid_request(error: ValidationError, body: Any) -> InvalidRequestError:
@@ -38,19 +38,21 @@ def invalid_request(error: ValidationError, body: Any) -> InvalidRequestError:
     return InvalidRequestError(text, field=field)
 
 
-def _located(detail: dict[str, Any], body: Any) -> Fault:
-    location: Sequence[str | int] = detail["loc"]
-    path, current = [], body
-    for position, part in enumerate(location):
-        if (isinstance(current, list) and isinstance(part, int) and part < len(current)) or (isinstance(current, dict) and part in current):
+def _located(detail: Mapping[str, Any], body: Any) -> Fault:
+    path: list[str] = []
+    current = body
+    for part in detail["loc"]:
+        inside = part in current if isinstance(current, dict) else isinstance(current, list) and isinstance(part, int)
+        if inside:
             current = current[part]
-        elif not (detail["type"] == "missing" and position == len(location) - 1):
+        # what is missing is the last of its path and in no object; anything else that is in none is a tag
+        elif detail["type"] != "missing" or part != detail["loc"][-1]:
             continue
         path.append(str(part))
     return tuple(path), _message(detail), detail
 
 
-def _message(detail: dict[str, Any]) -> str:
+def _message(detail: Mapping[str, Any]) -> str:
     kind: str = detail["type"]
     if kind == "missing":
         return "is required"

@@ -1,7 +1,8 @@
-"""Two ASGI layers: ``Guard`` around everything, ``Bodies`` before the endpoints.
+"""Three ASGI layers: ``Guard`` around everything; ``Failures`` and ``Bodies`` inside BentoML's own.
 
-``Guard`` names each call and gives every error the one shape, whoever made it. ``Bodies`` sits inside BentoML's metrics,
-so that what it refuses is counted.
+``Guard`` names each call and gives every error the one shape, whoever made it. The inner two sit inside BentoML's
+metrics, so that what they refuse is counted, and inside its timeout, which would keep a caller waiting a minute for an
+answer that an exception has made impossible.
 """
 
 import logging
@@ -28,6 +29,7 @@ UNKNOWN_PATH = "/unknown"
 """What an unknown path is called inside: metric labels carry the path, and callers can invent any number of them."""
 REQUEST_ID = "x-request-id"
 _MAX_ID = 128
+_ID_KEY = "foresell.request_id"
 _KEPT_HEADERS = ("allow", "retry-after", "connection", "www-authenticate")
 _MEANINGS = {
     400: ("bad_request", "the request cannot be read; see /docs.json"),
@@ -63,14 +65,10 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = _Answer(send, _request_id(scope), self._refusal(scope))
-        inner = scope if scope["path"] in self.routes else {**scope, "path": UNKNOWN_PATH}
-        try:
-            await self.app(inner, receive, answer.send)
-        except Exception as error:
-            # whatever it is, the caller gets our shape
-            logger.exception("call %s failed: %s", answer.request_id, type(error).__name__)
-            await answer.failed()
+        request_id = _request_id(scope)
+        path = scope["path"] if scope["path"] in self.routes else UNKNOWN_PATH
+        answer = _Answer(send, request_id, self._refusal(scope))
+        await self.app({**scope, "path": path, _ID_KEY: request_id}, receive, answer.send)
 
     def _refusal(self, scope: Scope) -> ForesellError:
         path, method = scope["path"], scope["method"]
@@ -88,7 +86,6 @@ class _Answer:
         self._send = send
         self._refusal = refusal
         self._held: Message | None = None
-        self._started = False
         self._replaced = False
 
     async def send(self, message: Message) -> None:
@@ -99,20 +96,13 @@ class _Answer:
             if message["status"] >= 400:
                 self._held = message
                 return
-            self._started = True
         elif self._held is not None:
             start, self._held = self._held, None
             if not message.get("body", b"").startswith(ERROR_PREFIX):
                 await self._replace(start["status"], Headers(raw=start["headers"]))
                 return
             await self._send(start)
-            self._started = True
         await self._send(message)
-
-    async def failed(self) -> None:
-        """Answer 500, unless an answer is already under way."""
-        if not self._started and not self._replaced:
-            await self._replace(500, Headers())
 
     async def _replace(self, status: int, headers: Headers) -> None:
         self._replaced = True
@@ -124,6 +114,37 @@ class _Answer:
         response = Response(content, status, kept, media_type="application/json")
         await self._send({"type": "http.response.start", "status": status, "headers": response.raw_headers})
         await self._send({"type": "http.response.body", "body": content})
+
+
+class Failures:
+    """Answers 500 where something inside failed, and logs it.
+
+    Parameters
+    ----------
+    app : ASGI app
+        What is inside.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call."""
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception:
+            # whatever it is, nothing of it goes out
+            logger.exception("call %s failed", scope.get(_ID_KEY))
+            if started or scope["type"] != "http":
+                raise
+            await Response(error_body(*_INTERNAL), 500, media_type="application/json")(scope, receive, send)
 
 
 class Bodies:

@@ -34,9 +34,7 @@ class ErrorDetail(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     code: str = Field(description="Stable name of the cause, for programs.", examples=["invalid_request"])
-    message: str = Field(
-        description="What is wrong and what is allowed.", examples=["customers.0.as_of: is required"]
-    )
+    message: str = Field(description="What is wrong and what is allowed.", examples=["customers.0.as_of: is required"])
     field: str | None = Field(description="Dotted path of the offending field.", examples=["customers.0.as_of"])
 
 
@@ -191,7 +189,7 @@ def _example(schema: Json, schemas: Mapping[str, Json]) -> Any:
         return [_example(schema["items"], schemas)]
     if isinstance(schema.get("additionalProperties"), dict):
         return {"name": _example(schema["additionalProperties"], schemas)}
-    return _DERIVED[schema.get("format", schema.get("type", "null"))]
+    return _DERIVED[str(schema.get("format", schema.get("type", "null")))]
 
 
 def _version() -> str:

@@ -20,10 +20,12 @@ from service.errors import error_response
 from service.openapi import document
 from service.release import OpenRelease
 
-_GET = ("GET", "HEAD")
 # BentoML ships these files and serves them itself, so that the page works in a closed network
 _ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-light-32x32.png")
-SHARED_ROUTES: dict[str, Sequence[str]] = dict.fromkeys(("/v1/models", "/livez", "/readyz", "/healthz", "/metrics", "/docs.json", "/docs", "/schema.json", "/", *(f"/static_content/{name}" for name in _ASSETS)), _GET)
+_PATHS = ("/v1/models", "/livez", "/readyz", "/healthz", "/metrics", "/docs.json", "/docs", "/schema.json", "/")
+SHARED_ROUTES: dict[str, Sequence[str]] = dict.fromkeys(
+    (*_PATHS, *(f"/static_content/{name}" for name in _ASSETS)), ("GET", "HEAD")
+)
 """Every path that is not a prediction's, with its methods."""
 
 

@@ -137,6 +137,9 @@ def _opened(manifest: Manifest, store: Store, part: Callable[[str], Path]) -> Op
             f"the store of release {manifest.name} has features {store.fingerprint[:12]}, this version of Foresell has "
             f"{own[:12]}; publish again with this version"
         )
+    # all of them before the first parser runs
+    for model in manifest.predictions.values():
+        verify(part(model.artifact), model.artifact)
     inline = InlineFeatures(store.settings, store.products)
     served = {
         name: _served(manifest.name, model, store, inline, part(model.artifact))

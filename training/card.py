@@ -50,7 +50,6 @@ PLOT_TITLES = {
     "precision_recall": "Precision and recall",
     "error": "Error of the expected day",
 }
-IMPORTANCE = "importance"
 
 
 @dataclass(frozen=True)
@@ -126,13 +125,12 @@ def render(facts: Mapping[str, Any], plots: Mapping[str, bytes], versions: Versi
         versions=versions,
         tasks=[_section(facts, task, plots) for task in facts["tasks"]],
         importance=_bars(facts["importance"]),
-        importance_plot=_inline(plots[IMPORTANCE]) if IMPORTANCE in plots else None,
     )
 
 
 def _section(facts: Mapping[str, Any], task: Mapping[str, Any], plots: Mapping[str, bytes]) -> dict[str, Any]:
     tag, chosen = task["tag"], facts["evidence"]["method"]
-    metrics = list(facts["figures"][chosen][tag])
+    metrics = sorted(facts["figures"][chosen][tag], key=_rank)
     return {
         **task,
         "title": task_title(task),
@@ -140,12 +138,19 @@ def _section(facts: Mapping[str, Any], task: Mapping[str, Any], plots: Mapping[s
         "best": {name: _best(facts, tag, name) for name in metrics},
         "rows": [(method, facts["figures"][method][tag]) for method in facts["methods"]],
         "validation": {method: losses.get(tag) for method, losses in facts["evidence"]["validation_loss"].items()},
-        "differences": [(other, _compared(by_task[tag])) for other, by_task in facts["evidence"]["paired"].items()],
+        "differences": [
+            (other, _compared(facts["evidence"]["paired"][other][tag])) for other in facts["methods"] if other != chosen
+        ],
         "floor": facts["evidence"]["calibration_error_floor"].get(tag),
         "plots": [
             (title, _inline(plots[f"{tag}/{name}"])) for name, title in PLOT_TITLES.items() if f"{tag}/{name}" in plots
         ],
     }
+
+
+def _rank(metric: str) -> tuple[int, str]:
+    known = list(MEANINGS)
+    return (known.index(metric) if metric in MEANINGS else len(known), metric)
 
 
 def _compared(by_metric: Mapping[str, Mapping[str, float | None]]) -> dict[str, tuple[str, Mapping[str, float | None]]]:
@@ -162,7 +167,8 @@ def _best(facts: Mapping[str, Any], tag: str, metric: str) -> Sequence[str]:
 
 def _bars(importance: Mapping[str, float]) -> list[tuple[str, float, float]]:
     strongest = max(importance.values(), default=1) or 1
-    return [(title, value, 100 * value / strongest) for title, value in importance.items()]
+    ranked = sorted(importance.items(), key=lambda item: -item[1])
+    return [(title, value, 100 * value / strongest) for title, value in ranked]
 
 
 def _inline(png: bytes) -> str:

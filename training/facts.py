@@ -117,8 +117,9 @@ def _task(outcome: Outcome, task: Task) -> dict[str, Any]:
 
 
 def _in_words(prediction: Prediction, text: str) -> str:
-    """Put the settings' values where a sentence names them: active_days -> 60."""
-    values = {key: str(value) for key, value in prediction.settings.model_dump(mode="json").items()}
+    """Put the settings' values where a sentence names them: active_days -> 60 days."""
+    settings = prediction.settings.model_dump(mode="json")
+    values = {key: f"{value} days" if key.endswith("_days") else str(value) for key, value in settings.items()}
     paragraph = re.split(r"\n\s*\n", text, maxsplit=1)[0].replace("\n", " ")
     return re.sub(r"`*\b(\w+)\b`*", lambda word: values.get(word[1], word[0]), paragraph)
 

@@ -28,6 +28,8 @@ _ENVIRONMENT = {
     # git is asked for a commit at every run otherwise, and warned about where it is missing
     "GIT_PYTHON_REFRESH": "quiet",
 }
+# MLflow's page opens an experiment without it as one about language models
+_MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 _NOISY = ("mlflow", "alembic")
 _SQLITE = "sqlite:///"
 
@@ -37,7 +39,9 @@ def quiet_mlflow() -> ModuleType:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     # imported here: MLflow reads its environment on import, and takes seconds to
-    mlflow = importlib.import_module("mlflow")
+    with _own_warnings_only():
+        mlflow = importlib.import_module("mlflow")
+        importlib.import_module("mlflow.pyfunc")
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
     return mlflow
@@ -85,7 +89,7 @@ class Connection:
                 return str(found.experiment_id)
             # a server knows where its artifacts go
             location = (self.artifacts / name).resolve().as_uri() if self.is_local else None
-            return str(self.client.create_experiment(name, artifact_location=location))
+            return str(self.client.create_experiment(name, artifact_location=location, tags=_MODEL_TRAINING))
 
     @contextmanager
     def answered(self) -> Iterator[None]:
@@ -97,9 +101,7 @@ class Connection:
             Names the address, without its password, and the cause.
         """
         try:
-            with warnings.catch_warnings():
-                # about MLflow's own use of SQLAlchemy and pandas, and about type hints that its models may do without
-                warnings.filterwarnings("ignore", module=r"mlflow\b")
+            with _own_warnings_only():
                 yield
         except ForesellError:
             raise
@@ -112,6 +114,14 @@ class Connection:
     def _failures(self) -> tuple[type[Exception], ...]:
         sqlalchemy = importlib.import_module("sqlalchemy.exc")
         return (self.mlflow.MlflowException, sqlalchemy.SQLAlchemyError, OSError)
+
+
+@contextmanager
+def _own_warnings_only() -> Iterator[None]:
+    """Ignore what MLflow's modules warn of: their own use of SQLAlchemy, pandas and type hints."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"mlflow\b")
+        yield
 
 
 def address(uri: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -21,6 +21,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8
 _GREY = "#9AA0A6"
 _COUNTED_BINS = 20
 
+_Corner = Literal["best", "upper left", "lower right"]
 Measured = TypeVar("Measured", BinaryMeasurement, IntervalMeasurement)
 
 
@@ -117,7 +118,7 @@ def _lines(
         axes.plot(points.x, points.y, **style.of(method), **more)
 
 
-def _labelled(axes: Axes, x: str, y: str, legend: str, *, percent: str = "xy") -> None:
+def _labelled(axes: Axes, x: str, y: str, legend: _Corner, *, percent: str = "xy") -> None:
     axes.set_xlabel(x, fontsize=9)
     axes.set_ylabel(y, fontsize=9)
     if "x" in percent:

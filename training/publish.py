@@ -206,12 +206,15 @@ def _keep_store(settings: Settings, releases: Releases, as_of: date) -> str:
     names = [feature.name for feature in catalogue(settings.features)]
     with open_duckdb(settings.tables) as engine:
         spine = spine_of_everyone(engine, as_of)
+        # before the stream of features: a second query would close it
+        customers = int(spine.count().to_pyarrow().as_py())
+        products = engine.tables[col.PRODUCTS].order_by(col.PRODUCT_ID).to_pyarrow()
         known = features(engine.tables, spine, settings.features).order_by(col.CUSTOMER_ID)
         write_store(
             draft,
             known.to_pyarrow_batches(),
-            customers=int(spine.count().execute()),
-            products=engine.tables[col.PRODUCTS].order_by(col.PRODUCT_ID).to_pyarrow(),
+            customers=customers,
+            products=products,
             as_of=as_of,
             names=names,
             fingerprint=fingerprint(settings.features),

@@ -3,27 +3,21 @@
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from models.artifact import Artifact, load_artifact
 from models.errors import ModelMissingError
 from training.mlflow_client import Connection
+from training.mlflow_model import save_model
+from training.scores import ARTIFACT, DIGEST
 
-ARTIFACT = "artifact"
-DIGEST_TAG = "artifact.digest"
+DIGEST_TAG = f"{ARTIFACT}.{DIGEST}"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 EVALUATED = "evaluated.version"
 """Tag of a version that was fitted again to serve: the version whose test figures speak for it."""
 HELD = "held"
 """Tag of a version that was rolled back: when. No publish serves it until somebody promotes it by name."""
-
-_PYFUNC = Path(__file__).with_name("pyfunc.py")
-_REQUIREMENTS = ("duckdb", "ibis-framework", "lightgbm", "mlflow", "numpy", "orjson", "pandas", "pyarrow", "scipy")
 
 
 @dataclass(frozen=True)
@@ -198,38 +192,18 @@ class Registry(Connection):
 
     def _log_model(self, run_id: str, name: str, folder: Path, digest: str) -> str:
         """Log the artifact in MLflow's model format, under its run."""
-        run = self.client.get_run(run_id)
-        logged = self.client.create_logged_model(
-            run.info.experiment_id, name=name, source_run_id=run_id, model_type=ARTIFACT
-        )
+        experiment = self.client.get_run(run_id).info.experiment_id
+        logged = self.client.create_logged_model(experiment, name=name, source_run_id=run_id, model_type=ARTIFACT)
         self.client.log_outputs(run_id, [self.mlflow.entities.LoggedModelOutput(logged.model_id, step=0)])
+        about = self.mlflow.models.Model(
+            artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id
+        )
         with tempfile.TemporaryDirectory(prefix="foresell-") as scratch:
             target = Path(scratch) / "model"
-            mlflow_model = self.mlflow.models.Model(
-                artifact_path=logged.artifact_location, run_id=run_id, model_id=logged.model_id
-            )
-            self.mlflow.pyfunc.save_model(
-                target, mlflow_model=mlflow_model, **self._contents(load_artifact(folder, digest), folder, digest)
-            )
+            save_model(self.mlflow, target, about, folder=folder, digest=digest)
             self.client.log_model_artifacts(logged.model_id, str(target))
         self.client.finalize_logged_model(logged.model_id, "READY")
         return str(logged.model_id)
-
-    def _contents(self, artifact: Artifact, folder: Path, digest: str) -> dict[str, Any]:
-        # imported here: it imports MLflow
-        from training.pyfunc import DIGEST, scores
-
-        example = pd.DataFrame(artifact.golden, columns=list(artifact.names))
-        signature = self.mlflow.models.infer_signature(example, scores(artifact, example))
-        return {
-            "python_model": str(_PYFUNC),
-            "artifacts": {ARTIFACT: str(folder)},
-            "model_config": {DIGEST: digest},
-            "signature": signature,
-            "input_example": example,
-            # said outright: inferring them would load the model in a process of its own
-            "pip_requirements": [f"{package}=={installed(package)}" for package in _REQUIREMENTS],
-        }
 
     def _ensure_model(self, name: str) -> None:
         if not self.client.search_registered_models(f"name = '{name}'"):

@@ -1,12 +1,8 @@
 """Training runs in MLflow: what competed, what won and on which data, under the same names in every run."""
 
-import os
-import socket
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,38 +11,30 @@ import orjson
 from numpy.typing import NDArray
 
 from models.artifact import Artifact, save_artifact
-from models.errors import AddressInUseError, ConfigError, TrackingError
-from models.parts import canonical_json
+from models.errors import TrackingError
 from models.prediction import Customers
 from models.settings import Settings
 from training import report
-from training.card import IMPORTANCE, Versions, render
-from training.facts import facts, importance, task_title
+from training.card import Versions, render
+from training.facts import facts, importance
 from training.intake_report import IntakeReport
-from training.mlflow_client import quiet_mlflow
+from training.mlflow_ui import ui
 from training.outcome import Outcome
-from training.plots import importance_plot, plots
-from training.registry import ARTIFACT, CHALLENGER, CHAMPION, DIGEST_TAG, Registry, Version
+from training.registry import CHALLENGER, CHAMPION, DIGEST_TAG, Registry, Version
+from training.run_files import CARD, EVIDENCE, FACTS, LOSSES, PLOTS, losses_from_npz, run_files
+from training.scores import ARTIFACT
 
-__all__ = ["ARTIFACT", "CHALLENGER", "CHAMPION", "Tracker", "Version", "ui"]
+__all__ = ["ARTIFACT", "CARD", "CHALLENGER", "CHAMPION", "Tracker", "Version", "ui"]
 
 Kind = Literal["train", "serve"]
-
-CARD = "model_card.html"
-EVIDENCE = "evidence.json"
-FACTS = "card.json"
-LOSSES = "validation_losses.npz"
-PLOTS = "plots"
 
 _KIND_TAG = "foresell.kind"
 _ERROR_TAG = "foresell.error"
 _PARENT_TAG = "mlflow.parentRunId"
 # what MLflow takes at once, and how much of a text
 _BATCH_PARAMS, _BATCH_METRICS, _TEXT = 100, 1000, 5000
-# MLflow cuts a dataset's digest at 36 characters
-_DATASET_DIGEST = 32
-_SEPARATOR = "/"
-_HOST = "127.0.0.1"
+# shown beside the dataset's name; the whole fingerprint is a tag
+_DATASET_DIGEST = 12
 
 
 class Tracker(Registry):
@@ -79,7 +67,7 @@ class Tracker(Registry):
             The run's id.
         """
         experiment = self.experiment(prediction)
-        tags = {_KIND_TAG: kind} | ({_PARENT_TAG: parent} if parent else {})
+        tags = {_KIND_TAG: kind, "mlflow.source.name": "foresell"} | ({_PARENT_TAG: parent} if parent else {})
         with self.answered():
             run_id = str(self.client.create_run(experiment, tags=tags, run_name=run_name).info.run_id)
         try:
@@ -115,15 +103,7 @@ class Tracker(Registry):
         self.log_data(run_id, intake)
         self._log_figures(run_id, about["parameters"], report.metrics(outcome, floors))
         self.log_artifact(run_id, outcome.artifact)
-        drawn = _plots(outcome, drivers)
-        files = {
-            EVIDENCE: canonical_json(about["evidence"]),
-            FACTS: canonical_json(about),
-            LOSSES: _npz(outcome.validation),
-            CARD: render(about, drawn, Versions()).encode(),
-            **{f"{PLOTS}/{name}.png": png for name, png in drawn.items()},
-        }
-        self._log_files(run_id, files)
+        self._log_files(run_id, run_files(outcome, about))
 
     def log_data(self, run_id: str, intake: IntakeReport) -> None:
         """Log the data's fingerprint and row counts, as MLflow dataset inputs and as tags."""
@@ -184,12 +164,7 @@ class Tracker(Registry):
 
     def validation_losses(self, run_id: str) -> dict[str, dict[str, NDArray[np.float64]]]:
         """Return method -> task tag -> validation loss of each (customer, fold), as ``Outcome.validation`` has them."""
-        losses: dict[str, dict[str, NDArray[np.float64]]] = {}
-        with np.load(BytesIO(self._file(run_id, LOSSES)), allow_pickle=False) as arrays:
-            for key in arrays.files:
-                method, _, tag = key.partition(_SEPARATOR)
-                losses.setdefault(method, {})[tag] = arrays[key]
-        return losses
+        return losses_from_npz(self._file(run_id, LOSSES))
 
     def _log_figures(self, run_id: str, parameters: Mapping[str, str], metrics: Mapping[str, float]) -> None:
         entities = self.mlflow.entities
@@ -214,51 +189,3 @@ class Tracker(Registry):
     def _file(self, run_id: str, name: str) -> bytes:
         with tempfile.TemporaryDirectory(prefix="foresell-") as scratch:
             return self.download_artifact_folder(run_id, name, Path(scratch)).read_bytes()
-
-
-def ui(settings: Settings, *, port: int) -> None:
-    """Become MLflow's user interface on 127.0.0.1; returns never.
-
-    Raises
-    ------
-    ConfigError
-        The tracking server is a remote one, which has a page of its own.
-    AddressInUseError
-        Something listens on the port.
-    """
-    uri = settings.tracking_uri
-    if uri.startswith(("http://", "https://")):
-        raise ConfigError(f"the tracking server has its own page: open {uri} in a browser")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError as error:
-            raise AddressInUseError(f"port {port} is in use; name another with --port") from error
-    quiet_mlflow()
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", _HOST, "--port", str(port)]
-    os.execv(sys.executable, command)  # noqa: S606 - no shell, and every word is ours
-
-
-def _plots(outcome: Outcome, drivers: Mapping[str, float]) -> dict[str, bytes]:
-    prediction = outcome.prediction
-    drawn = {}
-    for task in prediction.tasks:
-        title = f"{prediction.name}, {task_title({'tag': task.tag, 'horizon': task.horizon})}"
-        measurements = {method: by_task[task.tag] for method, by_task in outcome.test.items()}
-        found = plots(measurements, methods=prediction.methods, chosen=outcome.method, title=title)
-        drawn |= {f"{task.tag}/{name}": png for name, png in found.items()}
-    if drivers:
-        drawn[IMPORTANCE] = importance_plot(drivers, title=f"{prediction.name} ({outcome.method})")
-    return drawn
-
-
-def _npz(validation: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> bytes:
-    arrays = {
-        f"{method}{_SEPARATOR}{tag}": losses
-        for method, by_task in validation.items()
-        for tag, losses in by_task.items()
-    }
-    buffer = BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()

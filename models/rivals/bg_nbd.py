@@ -154,4 +154,6 @@ def _history(customers: Customers) -> tuple[Vector, Vector, Vector]:
     orders, recency, tenure = (
         customers.column(name).astype(np.float64) for name in ("orders", "recency_days", "tenure_days")
     )
-    return orders - 1, (tenure - recency) / DAYS_A_WEEK, tenure / DAYS_A_WEEK
+    # a reason sets one group to its median: the last order may then lie before the first
+    between = np.maximum(tenure - recency, 0)
+    return orders - 1, between / DAYS_A_WEEK, tenure / DAYS_A_WEEK

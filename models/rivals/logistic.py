@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from models.methods import check_target, each_known
+from models.methods import check_target
 from models.parts import canonical_json, npy_array, npy_bytes
 from models.prediction import Customers, Matrix, Scores
 
@@ -92,7 +92,7 @@ class Logistic:
         x = _sign_log(raw, medians)
         means, scales = x.mean(axis=0), np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
         x = (x - means) / scales
-        weights = each_known(target[taught], lambda output, rows: _weights(x[rows], target[taught][rows, output]))
+        weights = [_weights(x, outcome) for outcome in target[taught].T]
         return FittedLogistic(self.name, self.inputs, medians, means, scales, np.array(weights))
 
     def load(self, parts: Mapping[str, bytes]) -> FittedLogistic:
@@ -108,10 +108,11 @@ FOUR_NUMBERS = Logistic("rfm_logistic", ("recency_days", "orders", "spend", "ten
 
 
 def _weights(x: NDArray[np.float64], outcome: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = ~np.isnan(outcome)
     # only fitting needs scikit-learn: what serves has no use for it
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=INVERSE_STRENGTH, max_iter=1000).fit(x, outcome)
+    model = LogisticRegression(C=INVERSE_STRENGTH, max_iter=1000).fit(x[known], outcome[known])
     weights: NDArray[np.float64] = np.r_[model.coef_[0], model.intercept_]
     return weights
 

@@ -1,129 +1,20 @@
 import os
 import tempfile
 
-# before bentoml is imported: it makes folders in the home folder and counts its users
+# before bentoml is imported: it makes folders in the home folder, counts its users and sets its metrics up once
 os.environ["BENTOML_HOME"] = tempfile.mkdtemp(prefix="bentoml-")
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-")
 
-import hashlib
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import pytest
 from starlette.testclient import TestClient
 
-from models import columns as col
-from models import predictions
-from models.artifact import Artifact, golden_customers, save_artifact
-from models.features import catalogue, fingerprint
-from models.messages import ModelReference
-from models.parts import canonical_json, replace_file, seal
-from models.prediction import Customers, Examples, Prediction
-from models.release import Manifest, Releases, ServedModel
-from models.settings import FeatureSettings
-from models.store import open_store, write_store
-
-AS_OF = date(2018, 1, 1)
-CUSTOMERS = 200
-SETTINGS = FeatureSettings()
-NAMES = tuple(feature.name for feature in catalogue(SETTINGS))
-
-
-def customer_ids(count: int = CUSTOMERS) -> list[str]:
-    return [f"c{number:06d}" for number in range(count)]
-
-
-def features(count: int = CUSTOMERS) -> np.ndarray:
-    rng = np.random.default_rng(7)
-    figures = rng.uniform(0, 10, (count, len(NAMES))).astype(np.float32)
-    figures[:, NAMES.index("recency_days")] = rng.integers(1, 120, count)
-    return figures
-
-
-def examples() -> Examples:
-    """600 customers whose next order comes the later, the longer they have been away."""
-    rng = np.random.default_rng(3)
-    figures = features(600)
-    as_of = np.full(600, np.datetime64("2017-06-01", "D"))
-    days = figures[:, NAMES.index("recency_days")] * rng.uniform(0.2, 2, 600)
-    customers = Customers([""] * 600, as_of, figures, NAMES)
-    return Examples(customers, {col.NEXT_ORDER_DAYS: np.floor(days)}, date(2017, 12, 31))
-
-
-def seal_into(parts: Path, draft: Path, digest: str) -> str:
-    parts.mkdir(parents=True, exist_ok=True)
-    if not (parts / digest).exists():
-        draft.rename(parts / digest)
-    return digest
-
-
-def publish_store(releases: Releases, scratch: Path, count: int = CUSTOMERS) -> str:
-    draft = scratch / f"store-{count}"
-    draft.mkdir()
-    products = pa.table({name: pa.array(["1"], pa.string()) for name in (col.PRODUCT_ID, col.DEPARTMENT, col.CATEGORY)})
-    columns = {name: values for name, values in zip(NAMES, features(count).T, strict=True)}
-    batch = pa.RecordBatch.from_pydict({col.CUSTOMER_ID: customer_ids(count), **columns})
-    write_store(
-        draft, [batch], customers=count, products=products, as_of=AS_OF, names=NAMES,
-        fingerprint=fingerprint(SETTINGS), settings=SETTINGS,
-    )  # fmt: skip
-    return seal_into(releases.parts, draft, seal(draft))
-
-
-def publish_artifact(releases: Releases, scratch: Path, prediction: Prediction, method: str, mark: str) -> str:
-    draft = scratch / f"{prediction.name}-{method}"
-    draft.mkdir()
-    known = examples()
-    fitted = prediction.fit(method, known, horizon=prediction.tasks[-1].horizon, seed=1)
-    golden = golden_customers(known.customers.features, seed=1)
-    medians = np.nanmedian(known.customers.features, axis=0)
-    return seal_into(
-        releases.parts, draft, save_artifact(draft, Artifact(prediction, fitted, NAMES, mark, medians, golden))
-    )
-
-
-def publish(
-    folder: Path, scratch: Path, *, count: int = CUSTOMERS, method: int = -1, mark: str | None = None
-) -> Releases:
-    """Publish every prediction with one of its methods: the simplest by default, 0 for our own."""
-    releases = Releases(folder)
-    store = publish_store(releases, scratch, count)
-    opened = open_store(releases.part(store))
-    served = {}
-    for prediction in predictions():
-        name = prediction.methods[method]
-        digest = publish_artifact(releases, scratch, prediction, name, mark or fingerprint(SETTINGS))
-        fitted = prediction.fit(name, examples(), horizon=prediction.tasks[-1].horizon, seed=1)
-        served[prediction.name] = ServedModel(
-            artifact=digest,
-            model=ModelReference(name=prediction.name, version="2", run_id="a" * 32),
-            evaluated_version="1",
-            cut_points=prediction.cut_points(fitted, opened).tolist(),
-            evidence={"method": name, "metrics": {"test.auc.h30": 0.8}, "rivals": {}},
-        )
-    point_at(releases, store, served)
-    return releases
-
-
-def point_at(releases: Releases, store: str, served: dict[str, ServedModel], name: str = "r000001") -> Manifest:
-    manifest = Manifest(
-        name=name,
-        published_at=datetime(2018, 1, 1, 5, tzinfo=UTC),
-        as_of=AS_OF,
-        fingerprint=fingerprint(SETTINGS),
-        store=store,
-        predictions=served,
-        previous=None,
-    )
-    releases.manifests.mkdir(parents=True, exist_ok=True)
-    content = canonical_json(manifest.model_dump(mode="json"))
-    releases.manifest_path(name).write_bytes(content)
-    replace_file(releases.pointer, f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
-    return manifest
+from models.release import Releases
+from tests.service.releases import publish
 
 
 @pytest.fixture(scope="session")
@@ -135,8 +26,13 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Releases:
 
 
 def client_of(releases: Path | None, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    from prometheus_client import REGISTRY
+
     from service.app import Foresell
 
+    # BentoML registers its metrics once a process; here the service starts many times in one
+    for collector in list(REGISTRY._collector_to_names):
+        REGISTRY.unregister(collector)
     monkeypatch.delenv("FORESELL_STORE", raising=False)
     if releases is None:
         monkeypatch.delenv("FORESELL_RELEASES", raising=False)

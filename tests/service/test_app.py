@@ -3,10 +3,18 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from models import predictions
 from models.prediction import Served
 from models.release import Releases
 
 LINE = {"ordered_at": "2017-12-20T10:00:00", "product_id": "1", "order_id": "o1", "quantity": 1, "amount": 3.5}
+
+
+def test_answers_keep_to_their_own_schema(client: TestClient) -> None:
+    ids = [*(f"c{number:06d}" for number in range(200)), "nobody"]
+    for prediction in predictions():
+        response = client.post(f"/v1/{prediction.name}", json={"customers": ids, "reasons": 1})
+        prediction.response.model_validate_json(response.content)
 
 
 def answers(client: TestClient, path: str, **body: Any) -> dict[str, Any]:
@@ -42,7 +50,7 @@ def test_reasons_come_when_asked_for(client: TestClient) -> None:
     ids = [f"c{number:06d}" for number in range(20)]
     body = answers(client, "/v1/churn", customers=ids, reasons=2)
     assert any(answer["reasons"] for answer in body["answers"])
-    assert all(len(answer["reasons"]) <= 2 for answer in body["answers"])
+    assert all(len(answer["reasons"] or []) <= 2 for answer in body["answers"])
 
 
 def test_models_says_what_serves(client: TestClient) -> None:
@@ -92,9 +100,7 @@ def test_a_figure_that_is_not_finite_is_never_sent(
     assert response.json()["error"]["code"] == "invalid_model_output"
 
 
-def test_no_internals_are_shown_when_a_prediction_fails(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_internals_are_shown_when_a_prediction_fails(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     from models.churn import Churn
 
     def broken(self: Churn, served: Served, request: Any) -> Any:
@@ -105,6 +111,16 @@ def test_no_internals_are_shown_when_a_prediction_fails(
     assert response.status_code == 500
     assert response.json()["error"]["code"] == "internal"
     assert "secret" not in response.text
+
+
+def test_the_answer_comes_at_once_when_a_page_fails(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    # BentoML's timeout would wait a minute for an answer that an exception has made impossible
+    monkeypatch.setattr("service.pages.encode", lambda response: 1 // 0)
+    response = client.get("/v1/models", headers={"X-Request-Id": "crm-42"})
+    assert response.status_code == 500
+    assert response.json()["error"]["code"] == "internal"
+    assert response.headers["X-Request-Id"] == "crm-42"
+    assert response.elapsed.total_seconds() < 5
 
 
 def test_unknown_paths_leave_one_metric_label_when_there_are_many(client: TestClient) -> None:

@@ -51,17 +51,17 @@ def outcome(name: str = "churn", *, method: str | None = None, draws: int = 20) 
             prediction, fitted[chosen], NAMES, fingerprint(FEATURES),
             np.median(features, axis=0), golden_customers(features, seed=1),
         ),
-        validation={each: {tag: measured[each][tag].loss for tag in measured[each]} for each in fitted},
+        validation={each: {tag: found.loss for tag, found in tasks.items()} for each, tasks in measured.items()},
         test=measured,
         figures={
-            each: {tag: evaluate.figures(found, draws=draws, seed=1) for tag, found in by_task.items()}
-            for each, by_task in measured.items()
+            each: {tag: evaluate.figures(found, draws=draws, seed=1) for tag, found in tasks.items()}
+            for each, tasks in measured.items()
         },
         paired={
             each: {
-                tag: evaluate.paired(measured[chosen][tag], found, draws=draws, seed=1) for tag, found in by_task.items()
+                tag: evaluate.paired(measured[chosen][tag], found, draws=draws, seed=1) for tag, found in tasks.items()
             }
-            for each, by_task in measured.items()
+            for each, tasks in measured.items()
             if each != chosen
         },
         examples=len(learnt),

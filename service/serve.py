@@ -1,0 +1,180 @@
+"""Start the service: checked first, then handed to BentoML."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from models.errors import AddressInUseError
+from models.release import Releases
+from models.settings import ServiceSettings, Settings
+from service.errors import ServiceStartError
+
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+_LOG_TAIL = 2_000
+_CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def serve(settings: Settings) -> None:
+    """Serve the workspace's current release; takes this process over and does not return.
+
+    Parameters
+    ----------
+    settings : Settings
+        Address, and the workspace whose releases are served.
+
+    Raises
+    ------
+    ReleaseMissingError
+        Nothing has been published.
+    CorruptPartError
+        The current release's manifest is not the one that was published.
+    AddressInUseError
+        Another process listens on the address.
+    """
+    Releases(settings.releases).current()
+    check_free(settings.service.host, settings.service.port)
+    environment = service_environment(settings.releases, home=bento_home(settings.workspace))
+    # the same process from here on, so that a signal to it is a signal to BentoML
+    os.chdir(_CHECKOUT)
+    os.execve(sys.executable, _command(settings.service), environment)  # noqa: S606
+
+
+@contextmanager
+def running(
+    releases: Path, port: int, *, home: Path | None = None, start_seconds: float = START_SECONDS
+) -> Iterator[str]:
+    """Run the service on 127.0.0.1 as a child process until the block ends.
+
+    Parameters
+    ----------
+    releases : Path
+        The releases folder.
+    port : int
+        Must be free.
+    home : Path, optional
+        Where BentoML keeps its files; default: ``bentos`` beside the releases.
+    start_seconds : float
+        How long it may take to become ready.
+
+    Yields
+    ------
+    str
+        The base URL, once the service is ready.
+
+    Raises
+    ------
+    AddressInUseError
+        Another process listens on the port.
+    ServiceStartError
+        It did not become ready; the message has the end of its log.
+    """
+    address = ServiceSettings(port=port)
+    check_free(address.host, port)
+    environment = service_environment(releases, home=home or bento_home(releases.parent))
+    with child(_command(address), environment, _CHECKOUT, port, start_seconds) as url:
+        yield url
+
+
+@contextmanager
+def child(
+    command: list[str], environment: Mapping[str, str], folder: Path, port: int, start_seconds: float = START_SECONDS
+) -> Iterator[str]:
+    """Run a command that serves on 127.0.0.1, wait until it is ready, and stop it at the end of the block.
+
+    Yields
+    ------
+    str
+        The base URL.
+
+    Raises
+    ------
+    ServiceStartError
+        It did not become ready.
+    """
+    url = f"http://127.0.0.1:{port}"
+    log = Path(environment["BENTOML_HOME"]) / f"service-{port}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603
+            command, cwd=folder, env=dict(environment), stdout=output, stderr=output, start_new_session=True
+        )
+        try:
+            _wait_until_ready(process, url, start_seconds, log)
+            yield url
+        finally:
+            _stop(process)
+
+
+def service_environment(releases: Path, *, home: Path) -> dict[str, str]:
+    """Return the environment in which the service opens a releases folder."""
+    return os.environ | {
+        "FORESELL_RELEASES": str(releases.resolve()),
+        "BENTOML_HOME": str(home.resolve()),
+        "BENTOML_DO_NOT_TRACK": "True",
+    }
+
+
+def bento_home(workspace: Path) -> Path:
+    """Return where BentoML keeps its files: ``BENTOML_HOME``, or ``bentos`` in the workspace."""
+    return Path(os.environ.get("BENTOML_HOME") or workspace / "bentos")
+
+
+def check_free(host: str, port: int) -> None:
+    """Refuse an address that somebody listens on.
+
+    Raises
+    ------
+    AddressInUseError
+        The message says what to do.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # as the server does: a connection that lingers from a service that was stopped is no obstacle
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise AddressInUseError(
+                f"cannot listen on {host}:{port} ({error.strerror}): stop what listens there, "
+                "or choose another port in [service] of foresell.toml"
+            ) from None
+
+
+def _command(address: ServiceSettings) -> list[str]:
+    options = ["--host", address.host, "--port", str(address.port)]
+    return [sys.executable, "-m", "bentoml", "serve", "service.app:Foresell", *options]
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, seconds: float, log: Path) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urlopen(f"{url}/readyz", timeout=5):  # noqa: S310 (loopback)
+                return
+        except HTTPError:
+            # it answers, and says why it will not become ready
+            break
+        except (URLError, OSError):
+            time.sleep(0.1)
+    tail = log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:]
+    raise ServiceStartError(f"the service did not become ready within {seconds:.0f} s; its log, {log}, ends:\n{tail}")
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            # the whole session: BentoML's workers are children of the process that was asked to stop
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

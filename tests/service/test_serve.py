@@ -1,0 +1,100 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from models.errors import AddressInUseError, ReleaseMissingError
+from models.release import Releases
+from models.settings import Settings, SourceSettings
+from service.errors import ServiceStartError
+from service.serve import check_free, running, serve, service_environment
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(workspace=tmp_path, source=SourceSettings(builtin="complete-journey"))
+
+
+def test_the_service_answers_in_a_process_of_its_own(published: Releases, tmp_path: Path) -> None:
+    port = free_port()
+    with running(published.folder, port, home=tmp_path / "bentos") as url:
+        assert httpx.get(f"{url}/readyz").status_code == 200
+        answer = httpx.post(f"{url}/v1/churn", json={"customers": ["c000001", "nobody"]})
+        assert [each["customer_id"] for each in answer.json()["answers"]] == ["c000001", "nobody"]
+        assert httpx.get(f"{url}/v1/models").json()["release"] == "r000001"
+        assert httpx.get(f"{url}/docs.json").json()["openapi"] == "3.1.0"
+        assert "/v1/churn" in httpx.get(f"{url}/metrics").text
+        large = httpx.post(f"{url}/v1/churn", content=b"x" * 9_000_000, headers={"content-type": "application/json"})
+        assert large.status_code == 413
+        chunks = (b"x" * 1_000_000 for _ in range(9))
+        chunked = httpx.post(f"{url}/v1/churn", content=chunks, headers={"content-type": "application/json"})
+        assert chunked.json()["error"]["code"] == "body_too_large"
+    check_free("127.0.0.1", port)
+
+
+def test_the_log_is_shown_when_the_service_cannot_become_ready(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ServiceStartError, match="no release in nothing"),
+        running(tmp_path / "nothing", free_port(), home=tmp_path / "bentos"),
+    ):
+        pass
+
+
+def test_serving_ends_cleanly_when_it_is_interrupted(published: Releases, tmp_path: Path) -> None:
+    port = free_port()
+    code = (
+        "from pathlib import Path; from models.settings import *; from service.serve import serve; "
+        f"serve(Settings(workspace=Path({str(tmp_path)!r}), source=SourceSettings(builtin='complete-journey'), "
+        f"service=ServiceSettings(port={port})))"
+    )
+    (tmp_path / "releases").symlink_to(published.folder)
+    environment = service_environment(published.folder, home=tmp_path / "bentos")
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        transport = httpx.HTTPTransport(retries=60)
+        with httpx.Client(transport=transport, timeout=30) as client:
+            assert client.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    assert b"Traceback" not in output
+
+
+def test_one_line_says_what_to_do_when_the_port_is_taken(settings: Settings, published: Releases) -> None:
+    (settings.workspace / "releases").symlink_to(published.folder)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        busy = settings.model_copy(update={"service": settings.service.model_copy(update={"port": port})})
+        with pytest.raises(AddressInUseError, match=rf"127\.0\.0\.1:{port} .* choose another port"):
+            serve(busy)
+
+
+def test_serving_is_refused_when_nothing_is_published(settings: Settings) -> None:
+    with pytest.raises(ReleaseMissingError, match="no release in releases/"):
+        serve(settings)
+
+
+def test_nothing_is_written_to_the_home_folder(published: Releases, tmp_path: Path) -> None:
+    environment = service_environment(published.folder, home=tmp_path / "bentos")
+    assert environment["BENTOML_HOME"] == str(tmp_path / "bentos")
+    assert environment["BENTOML_DO_NOT_TRACK"] == "True"
+    assert environment["FORESELL_RELEASES"] == os.path.realpath(published.folder)

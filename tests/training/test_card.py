@@ -1,0 +1,96 @@
+import re
+
+import orjson
+import pytest
+
+from models.parts import canonical_json
+from models.prediction import Customers
+from models.settings import Settings, SourceSettings
+from tests.training.outcomes import examples, intake, outcome
+from training.card import Versions, render, verdict
+from training.facts import facts, importance
+
+
+def told(found, tmp_path, source="complete-journey"):
+    settings = Settings(workspace=tmp_path, source=SourceSettings(builtin="complete-journey"))
+    about = facts(
+        found, intake(source), settings, floors={"h30": 0.0123}, importance={"Last order": 0.75}, run_id="run-1"
+    )
+    # a card is written from what was kept, perhaps long after
+    return orjson.loads(canonical_json(about))
+
+
+@pytest.fixture(scope="module")
+def churn():
+    return outcome("churn")
+
+
+def test_card_has_the_question_the_figures_and_the_data(churn, tmp_path):
+    page = render(told(churn, tmp_path), {"h30/gain": b"png"}, Versions(evaluated=4))
+    figure = churn.figures["lightgbm"]["h30"]["auc"]
+    for part in (
+        churn.prediction.question, "No order in the next 30 days", "the last 60 days", f"{figure.value:.3f}",
+        f"{figure.low:.3f} to {figure.high:.3f}", "bg_nbd", "rfm_logistic", "recency", "0.012", "1,234", "f" * 64,
+        "run-1", "Last order", "0.750", "data:image/png;base64,cG5n", "No events table",
+        churn.plan.test["h30"].isoformat(),
+    ):  # fmt: skip
+        assert part in page, part
+
+
+def test_card_needs_no_other_file(churn, tmp_path):
+    page = render(told(churn, tmp_path), {"h30/gain": b"png"}, Versions())
+    assert not re.search(r'(?:src|href)="(?!data:)', page)
+    assert "<script" not in page
+    assert "@import" not in page
+
+
+def test_card_escapes_what_it_is_told(churn, tmp_path):
+    page = render(told(churn, tmp_path, source="<script>alert(1)</script>"), {}, Versions())
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_card_names_both_versions_when_one_serves(churn, tmp_path):
+    page = render(told(churn, tmp_path), {}, Versions(evaluated=4, served=5, served_run="run-2"))
+    assert "Version 4 is what the figures below were measured on. Version 5 serves" in page
+    assert "run-2" in page
+
+
+def test_card_says_not_promoted_when_nothing_serves(churn, tmp_path):
+    page = render(told(churn, tmp_path), {}, Versions(evaluated=4))
+    assert "not promoted" in page
+    assert "serves:" not in page
+
+
+def test_card_of_several_horizons_and_a_date_is_written(tmp_path):
+    page = render(told(outcome("repurchase"), tmp_path), {}, Versions())
+    for title in ("7 days", "30 days", "90 days", "next order within 90 days", "Inside the 80 % range"):
+        assert f"{title}" in page
+
+
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "expected"),
+    [
+        ("auc", 0.01, 0.03, "better than"),
+        ("auc", -0.03, -0.01, "worse than"),
+        ("auc", -0.01, 0.03, "not distinguishable from"),
+        ("log_loss", -0.03, -0.01, "better than"),
+        ("log_loss", 0.01, 0.03, "worse than"),
+        ("error_days", 0.0, 0.5, "not distinguishable from"),
+        ("range_coverage", 0.01, 0.03, "higher than"),
+        ("range_coverage", -0.03, -0.01, "lower than"),
+        ("auc", None, None, "not distinguishable from"),
+    ],
+)
+def test_verdict_says_which_is_better_when_the_interval_excludes_zero(metric, low, high, expected):
+    assert verdict({"value": 0.0, "low": low, "high": high}, metric) == expected
+
+
+def test_importance_finds_what_the_label_was_made_of(churn):
+    assert next(iter(importance(churn, examples(50).customers))) == "Last order"
+
+
+def test_importance_explains_golden_rows_when_no_customers_are_given(churn):
+    assert importance(churn)
+    nobody = examples(50).customers
+    assert importance(churn, Customers([], nobody.as_of[:0], nobody.features[:0], nobody.names)) == importance(churn)

@@ -1,0 +1,61 @@
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import models
+from models import columns as col
+from models.engines import open_duckdb
+from models.settings import load_settings
+from tests.shop import FAITHFUL, LAPSED, open_shop
+from training.frame import population, training_frame
+from training.ingest import ingest
+
+CUTOFFS = [date(2024, 1, 2), date(2024, 4, 1)]
+LIMIT = date(2024, 7, 19)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    settings = load_settings(open_shop(tmp_path_factory.mktemp("shop"), customers=60))
+    ingest(settings, today=date(2025, 1, 1))
+    return settings.tables
+
+
+def test_somebody_who_comes_later_is_not_known_yet(tables: Path) -> None:
+    with open_duckdb(tables) as engine:
+        early = population(engine.tables, date(2024, 1, 2)).to_pyarrow()[col.CUSTOMER_ID].to_pylist()
+        late = population(engine.tables, LIMIT).to_pyarrow()[col.CUSTOMER_ID].to_pylist()
+    assert FAITHFUL in early
+    assert LAPSED not in early
+    assert len(late) == len(set(late)) == 60
+
+
+def test_features_and_labels_stand_in_the_same_row(tables: Path) -> None:
+    prediction = models.prediction_named("churn")
+    with open_duckdb(tables) as engine:
+        frame = training_frame(engine, prediction, CUTOFFS, limit=LIMIT, max_examples=10_000, seed=1)
+    rows = {
+        (day.item(), who): row
+        for row, (day, who) in enumerate(zip(frame.customers.as_of, frame.customers.ids, strict=True))
+    }
+    faithful = rows[(date(2024, 4, 1), FAITHFUL)]
+    # an order every fourth day from 1 January on: the last on 29 March, the next on 2 April
+    assert frame.customers.column("recency_days")[faithful] == 3
+    assert frame.labels[col.NEXT_ORDER_DAYS][faithful] == 1
+    lapsed = rows[(date(2024, 4, 1), LAPSED)]
+    assert frame.customers.column("recency_days")[lapsed] == 88
+    assert np.isnan(frame.labels[col.NEXT_ORDER_DAYS][lapsed])
+
+
+def test_whole_customers_are_drawn_when_there_are_too_many_examples(tables: Path) -> None:
+    prediction = models.prediction_named("churn")
+    with open_duckdb(tables) as engine:
+        frames = [
+            training_frame(engine, prediction, CUTOFFS, limit=LIMIT, max_examples=20, seed=seed) for seed in (1, 1, 2)
+        ]
+    assert len(frames[0]) == 20
+    assert len(set(frames[0].customers.ids)) == 10
+    assert frames[0].customers.ids == frames[1].customers.ids
+    assert frames[0].customers.ids != frames[2].customers.ids
