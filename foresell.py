@@ -165,7 +165,8 @@ def serve(
     from service.serve import serve as serve_release
 
     settings = load_settings(workspace)
-    serve_release(settings.releases, host=host or settings.service.host, port=port or settings.service.port)
+    asked = {key: value for key, value in {"host": host, "port": port}.items() if value is not None}
+    serve_release(settings.model_copy(update={"service": settings.service.model_copy(update=asked)}))
 
 
 @app.command()

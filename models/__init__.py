@@ -32,11 +32,11 @@ def predictions(settings: ModelSettings | None = None) -> tuple["Prediction", ..
         A section names no prediction, or has an unknown key or a value that is not allowed.
     """
     settings = settings or ModelSettings()
-    classes: list[type[Prediction]] = [resolve_name(path) for path in PREDICTIONS]
-    names = [cls.name for cls in classes]
-    for section in settings.predictions.keys() - set(names):
-        raise ConfigError(f"unknown section [predictions.{section}]; the predictions are {', '.join(names)}")
-    return tuple(_configured(cls, settings) for cls in classes)
+    classes = _classes()
+    for section in settings.predictions:
+        if section not in classes:
+            raise ConfigError(f"unknown section [predictions.{section}]; the predictions are {', '.join(classes)}")
+    return tuple(_configured(cls, settings) for cls in classes.values())
 
 
 def prediction_from(name: str, features: FeatureSettings, section: Mapping[str, Any]) -> "Prediction":
@@ -58,10 +58,15 @@ def prediction_named(name: str, settings: ModelSettings | None = None) -> "Predi
     UnknownPredictionError
         No prediction has this name.
     """
-    known = {prediction.name: prediction for prediction in predictions(settings)}
-    if name not in known:
-        raise UnknownPredictionError(f"unknown prediction {name!r}; the predictions are {', '.join(known)}")
-    return known[name]
+    classes = _classes()
+    if name not in classes:
+        raise UnknownPredictionError(f"unknown prediction {name!r}; the predictions are {', '.join(classes)}")
+    return next(prediction for prediction in predictions(settings) if prediction.name == name)
+
+
+def _classes() -> "dict[str, type[Prediction]]":
+    classes: list[type[Prediction]] = [resolve_name(path) for path in PREDICTIONS]
+    return {cls.name: cls for cls in classes}
 
 
 def _configured(cls: "type[Prediction]", settings: ModelSettings) -> "Prediction":

@@ -60,11 +60,15 @@ class Churn(CustomerPrediction):
     request = CustomersRequest
     response = ChurnResponse
     answer_type = ChurnAnswer
-    not_eligible = "no order in the last active_days before as_of: already gone, or never came"
     Settings = ChurnSettings
     settings: ChurnSettings
     main_output = 0
     candidates: tuple[Method, ...] = (Boosting(), BGNBD(silence=True), FOUR_NUMBERS, RECENCY)
+
+    @property
+    def not_eligible(self) -> str:
+        """Why somebody gets no churn probability."""
+        return f"no order in the {self.settings.active_days} days before as_of: already gone, or never came"
 
     @property
     def horizons(self) -> tuple[int, ...]:

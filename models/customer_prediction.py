@@ -14,7 +14,7 @@ from models.histories import inline_features
 from models.messages import CustomerAnswer, CustomersRequest, InlineCustomer, Row
 from models.methods import Method
 from models.metrics import BinaryMeasurement
-from models.prediction import BatchOptions, Customers, Examples, Fitted, Measurement, Prediction, Scores, Served, Task
+from models.prediction import BatchOptions, Customers, Examples, Fitted, Matrix, Measurement, Prediction, Scores, Served, Task
 from models.reasons import explain, group_effects, positions_by_group
 from models.store import UNKNOWN, Store
 
@@ -26,8 +26,11 @@ class CustomerPrediction(Prediction):
 
     answer_type: ClassVar[type[CustomerAnswer]]
     """The answer for one customer; ``response`` holds a list of them."""
-    not_eligible: ClassVar[str]
-    """Why an ineligible customer gets no prediction, in words."""
+
+    @property
+    @abstractmethod
+    def not_eligible(self) -> str:
+        """Why an ineligible customer gets no prediction, in words."""
 
     @property
     @abstractmethod
@@ -97,6 +100,12 @@ class CustomerPrediction(Prediction):
         if not ((scores >= 0) & (scores <= 1)).all():
             raise InvalidModelOutputError(f"{self.name}: a probability is outside 0..1 or not a number")
         return scores
+
+    def drivers(self, fitted: Fitted, customers: Customers, medians: Matrix) -> dict[str, float]:
+        """Return the mean absolute effect of each feature group on the log-odds of the main output."""
+        groups = positions_by_group(self.features)
+        effects = group_effects(fitted, customers, output=self.main_output, medians=medians, groups=groups)
+        return dict(zip(groups, np.abs(effects).mean(axis=0).tolist(), strict=True))
 
     def cut_points(self, fitted: Fitted, store: Store) -> NDArray[np.float64]:
         """Return the 1st to 99th percentile of the main output over the store's eligible customers, shape (99,)."""

@@ -1,16 +1,30 @@
 """What goes over the wire in both directions, shared by the predictions: pydantic models that forbid unknown keys."""
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 MAX_CUSTOMERS = 10_000
 MAX_CUSTOMERS_WITH_REASONS = 1_000
 
 # printable characters of any script; no control characters, no lone surrogates
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _written_out(value: Any) -> Any:
+    """Refuse a number or digits alone: 20171230 would be read as seconds since 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and not _DATE.match(value)):
+        raise ValueError("should be a date like 2017-12-30 or a time like 2017-12-30T17:05:00")
+    return value
+
+
+Instant = Annotated[datetime | date, BeforeValidator(_written_out)]
+# far from the ends of the calendar, so that days can be counted on from it
+Day = Annotated[date, BeforeValidator(_written_out), Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
 Money = Annotated[Decimal, Field(ge=-1_000_000_000, le=1_000_000_000, allow_inf_nan=False)]
 
 
@@ -23,7 +37,7 @@ class Message(BaseModel):
 class OrderLine(Message):
     """One product in one purchase."""
 
-    ordered_at: datetime | date = Field(
+    ordered_at: Instant = Field(
         description="When; a time without an offset is read in the configured time zone.",
         examples=["2017-12-30T17:05:00"],
     )
@@ -40,10 +54,10 @@ class Contact(Message):
     """One message that the customer was sent."""
 
     campaign_id: Identifier = Field(description="The campaign.", examples=["18"])
-    sent_at: datetime | date = Field(description="When it was sent.", examples=["2017-10-30"])
+    sent_at: Instant = Field(description="When it was sent.", examples=["2017-10-30"])
     channel: Identifier | None = Field(default=None, description="How.", examples=["mail"])
     is_control: bool = Field(default=False, description="True when the customer was held back for comparison.")
-    responded_at: datetime | date | None = Field(
+    responded_at: Instant | None = Field(
         default=None, description="When the customer answered; null = not (yet).", examples=["2017-11-04"]
     )
     offer: Identifier | None = Field(default=None, description="What was offered.", examples=["Type A"])
@@ -52,7 +66,7 @@ class Contact(Message):
 class Event(Message):
     """One thing that the customer did without buying."""
 
-    occurred_at: datetime | date = Field(description="When.", examples=["2017-12-29T20:11:00"])
+    occurred_at: Instant = Field(description="When.", examples=["2017-12-29T20:11:00"])
     kind: Identifier = Field(description="view, click, cart, scan, follow, ...", examples=["view"])
     product_id: Identifier | None = Field(default=None, description="What it was about.")
     channel: Identifier | None = Field(default=None, description="Where.")
@@ -62,7 +76,7 @@ class InlineCustomer(Message):
     """A customer with the complete history, in place of the store's."""
 
     customer_id: Identifier = Field(description="Returned with the answer; need not be known.", examples=["new-1"])
-    as_of: date = Field(description="The local midnight up to which the history is complete.", examples=["2018-01-01"])
+    as_of: Day = Field(description="The local midnight up to which the history is complete.", examples=["2018-01-01"])
     order_lines: list[OrderLine] = Field(default=[], max_length=10_000, description="All lines before as_of.")
     contacts: list[Contact] = Field(default=[], max_length=10_000, description="All contacts before as_of.")
     events: list[Event] = Field(default=[], max_length=10_000, description="All events before as_of.")

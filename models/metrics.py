@@ -135,7 +135,10 @@ class IntervalMeasurement:
 def bootstrap(
     metrics: Callable[[Vector], Mapping[str, float]], *, units: int, draws: int, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """Return the 95 % percentile interval of each metric over draws of units with replacement.
+    """Return the 95 % percentile interval of each metric over draws of units with replacement, corrected for bias.
+
+    A draw repeats customers, which alone raises a metric like the calibration error: the draws are moved so that their
+    mean is the metric's value.
 
     Parameters
     ----------
@@ -155,8 +158,12 @@ def bootstrap(
     """
     rng = np.random.default_rng(seed)
     drawn = [metrics(np.bincount(rng.integers(units, size=units), minlength=units).astype(float)) for _ in range(draws)]
-    return {
-        name: (float(low), float(high))
-        for name in drawn[0]
-        for low, high in [np.nanpercentile([draw[name] for draw in drawn], [2.5, 97.5])]
-    }
+    found = metrics(np.ones(units))
+    return {name: _interval(np.array([draw[name] for draw in drawn]), value) for name, value in found.items()}
+
+
+def _interval(draws: Vector, value: float) -> tuple[float, float]:
+    moved = draws - (np.nanmean(draws) - value)
+    low, high = np.nanpercentile(moved, [2.5, 97.5])
+    # what is never negative in a draw has no negative end
+    return (max(float(low), 0.0) if np.nanmin(draws) >= 0 else float(low)), float(high)

@@ -279,6 +279,20 @@ class Prediction(ABC):
         """Measure a fitted method on the eligible examples whose window is known."""
 
     @abstractmethod
+    def drivers(self, fitted: Fitted, customers: Customers, medians: Matrix) -> Mapping[str, float]:
+        """Return how strongly each feature group moves the scores of some customers, by group.
+
+        Parameters
+        ----------
+        fitted : Fitted
+            The method.
+        customers : Customers
+            Eligible ones.
+        medians : float32 array, shape (f,)
+            Median of each feature over the training examples; NaN = all null.
+        """
+
+    @abstractmethod
     def cut_points(self, fitted: Fitted, store: Store) -> NDArray[np.float64]:
         """Return the 1st to 99th percentile of the scores that percentiles are read from, shape (99,)."""
 

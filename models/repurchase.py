@@ -82,10 +82,14 @@ class Repurchase(CustomerPrediction):
     request = RepurchaseRequest
     response = RepurchaseResponse
     answer_type = RepurchaseAnswer
-    not_eligible = "no order before as_of"
     Settings = RepurchaseSettings
     settings: RepurchaseSettings
     candidates: tuple[Method, ...] = (Boosting(), BGNBD(silence=False), FOUR_NUMBERS, RECENCY)
+
+    @property
+    def not_eligible(self) -> str:
+        """Why somebody gets no repurchase probability."""
+        return "no order before as_of"
 
     @property
     def horizons(self) -> tuple[int, ...]:

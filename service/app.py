@@ -7,9 +7,10 @@ import bentoml
 
 from models import predictions
 from models.errors import ForesellError
+from service.bodies import Bodies, Failures
 from service.current import Current, open_current
 from service.endpoints import endpoints, route_of
-from service.middleware import Bodies, Failures, Guard
+from service.guard import Guard
 from service.pages import SHARED_ROUTES, pages, refused
 
 THREADS = 4

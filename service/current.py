@@ -19,7 +19,7 @@ STORE_ENV = "FORESELL_STORE"
 BUNDLE_ALIAS = "foresell"
 """What a bento calls the model that carries its artifacts."""
 
-logger = logging.getLogger("foresell")
+logger = logging.getLogger("bentoml.foresell")
 
 
 class Current:

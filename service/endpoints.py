@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import anyio
 import bentoml
@@ -66,7 +66,7 @@ def _input_spec(request: type[BaseModel]) -> Any:
             # raised here, BentoML would log the body and answer in a shape of its own
             return error
 
-    spec: Any = create_model(f"{request.__name__}Body", __base__=(bentoml.IODescriptor, request))
+    spec = cast("Any", create_model(f"{request.__name__}Body", __base__=(bentoml.IODescriptor, request)))
     spec.from_http_request = staticmethod(from_http_request)
     spec.__root_input__ = True
     return spec

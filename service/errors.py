@@ -71,6 +71,9 @@ class BuildError(ForesellError, RuntimeError):
 ERROR_PREFIX = b'{"error":{"code":'
 """How every error body of ours begins: orjson keeps the order of keys and writes no spaces."""
 
+INTERNAL = ("internal", "something failed in the service; its log has the reason under this call's X-Request-Id")
+"""Code and message of what nobody foresaw."""
+
 
 def error_body(code: str, message: str, field: str | None = None) -> bytes:
     """Return the one error body.

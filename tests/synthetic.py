@@ -44,7 +44,9 @@ def figures(count: int, *, seed: int, ordered: bool = False) -> np.ndarray:
     return drawn
 
 
-def examples(per_cutoff: int = 400, *, cutoffs: Sequence[date] = CUTOFFS, limit: date = LIMIT, seed: int = 3) -> Examples:
+def examples(
+    per_cutoff: int = 400, *, cutoffs: Sequence[date] = CUTOFFS, limit: date = LIMIT, seed: int = 3
+) -> Examples:
     """Customers who come back after about their usual gap, the later the longer they have been away, or never."""
     rng = np.random.default_rng(seed + 1)
     drawn = np.vstack([figures(per_cutoff, seed=seed + at) for at in range(len(cutoffs))])

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from models.customer_prediction import CustomerPrediction
 from models.features import GROUPS
 from models.metrics import BinaryMeasurement, IntervalMeasurement
 from models.prediction import Customers, Prediction, Task
-from models.reasons import group_effects, positions_by_group
 from models.settings import Settings
 from training.intake_report import IntakeReport
 from training.outcome import Outcome
@@ -21,31 +19,20 @@ from training.report import evidence, parameters, plain, windows
 IMPORTANCE_ROWS = 500
 
 
-def importance(outcome: Outcome, customers: Customers | None = None) -> dict[str, float]:
-    """Return what drives the chosen method, strongest first.
+def importance(outcome: Outcome) -> dict[str, float]:
+    """Return what drives the chosen method, strongest first: title of a feature group -> its effect on the scores.
 
-    Parameters
-    ----------
-    outcome : Outcome
-        Of a training run.
-    customers : Customers, optional
-        Whom to explain, thinned to ``IMPORTANCE_ROWS``; default: the artifact's synthetic golden rows.
-
-    Returns
-    -------
-    dict of str to float
-        Title of a feature group -> mean absolute effect on the log-odds of the main output. Groups without any are left
-        out.
+    Groups without any are left out; an outcome with nobody to explain has none.
     """
-    prediction, artifact = outcome.prediction, outcome.artifact
-    groups = positions_by_group(prediction.features)
-    output = prediction.main_output if isinstance(prediction, CustomerPrediction) else 0
-    effects = group_effects(
-        artifact.fitted, _explained(outcome, customers), output=output, medians=artifact.medians, groups=groups
-    )
-    strength = dict(zip(groups, np.abs(effects).mean(axis=0).tolist(), strict=True))
+    artifact = outcome.artifact
+    customers = _thinned(outcome.explained)
+    if not len(customers):
+        return {}
+    strength = outcome.prediction.drivers(artifact.fitted, customers, artifact.medians)
     return {
-        GROUPS[group].title: strength[group] for group in sorted(groups, key=lambda g: -strength[g]) if strength[group]
+        GROUPS[group].title: strength[group]
+        for group in sorted(strength, key=lambda group: -strength[group])
+        if strength[group]
     }
 
 
@@ -124,10 +111,6 @@ def _in_words(prediction: Prediction, text: str) -> str:
     return re.sub(r"`*\b(\w+)\b`*", lambda word: values.get(word[1], word[0]), paragraph)
 
 
-def _explained(outcome: Outcome, customers: Customers | None) -> Customers:
-    if customers is None or not len(customers):
-        golden = outcome.artifact.golden
-        as_of = np.full(len(golden), np.datetime64("2000-01-01", "D"))
-        return Customers([""] * len(golden), as_of, golden, outcome.artifact.names)
+def _thinned(customers: Customers) -> Customers:
     step = max(1, -(-len(customers) // IMPORTANCE_ROWS))
     return customers.take(np.arange(0, len(customers), step))

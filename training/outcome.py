@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import Artifact
-from models.prediction import Measurement, Prediction, Task
+from models.prediction import Customers, Measurement, Prediction, Task
 from training.cutoffs import Plan
 from training.evaluate import Figures
 
@@ -39,6 +39,8 @@ class Outcome:
         other method -> task tag -> metric -> chosen minus other, with interval, on the test window.
     examples : int
         Rows (customer x cutoff) of the training frame.
+    explained : Customers
+        The eligible customers at the newest test cutoff, whom the card explains the model with.
     """
 
     prediction: Prediction
@@ -50,6 +52,7 @@ class Outcome:
     figures: Mapping[str, Mapping[str, Figures]]
     paired: Mapping[str, Mapping[str, Figures]]
     examples: int
+    explained: Customers
 
     @property
     def others(self) -> tuple[str, ...]:

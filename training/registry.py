@@ -11,6 +11,8 @@ from training.mlflow_client import Connection
 from training.mlflow_model import save_model
 from training.scores import ARTIFACT, DIGEST
 
+__all__ = ["ARTIFACT", "CHALLENGER", "CHAMPION", "DIGEST_TAG", "EVALUATED", "HELD", "Registry", "Version"]
+
 DIGEST_TAG = f"{ARTIFACT}.{DIGEST}"
 CHAMPION = "champion"
 CHALLENGER = "challenger"

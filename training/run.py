@@ -11,7 +11,7 @@ from models.artifact import Artifact, golden_customers
 from models.engines import open_duckdb
 from models.errors import UnknownMethodError
 from models.features import fingerprint
-from models.prediction import Fitted, Measurement, Prediction, Task
+from models.prediction import Customers, Fitted, Measurement, Prediction, Task
 from models.settings import Settings
 from training.cutoffs import plan
 from training.evaluate import figures, paired
@@ -99,6 +99,11 @@ class Trainer:
             golden=golden_customers(known, seed=self.settings.training.seed),
         )
 
+    def eligible_at(self, day: date) -> Customers:
+        """Return the customers for whom the prediction is defined at one cutoff."""
+        customers = self.examples.at([day]).customers
+        return customers.take(self.prediction.eligible(customers))
+
     def _measured(self, fitted: Fitted, task: Task, day: date) -> Measurement:
         window = self.examples.at([day]).known_by(day + timedelta(task.horizon))
         return self.prediction.measure(fitted, window, task)
@@ -144,6 +149,7 @@ def train(trainer: Trainer, method: str | None = None) -> Outcome:
             if name != chosen
         },
         examples=len(trainer.examples),
+        explained=trainer.eligible_at(max(trainer.plan.test.values())),
     )
 
 

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from models.artifact import Artifact, save_artifact
 from models.errors import TrackingError
-from models.prediction import Customers
-from models.settings import Settings
 from training import report
 from training.card import Versions, render
 from training.facts import facts, importance
@@ -81,9 +79,7 @@ class Tracker(Registry):
         with self.answered():
             self.client.set_terminated(run_id, "FINISHED")
 
-    def log_outcome(
-        self, run_id: str, outcome: Outcome, intake: IntakeReport, *, explained: Customers | None = None
-    ) -> None:
+    def log_outcome(self, run_id: str, outcome: Outcome, intake: IntakeReport) -> None:
         """Log everything about a training run: data, parameters, metrics, losses, artifact, plots and the card.
 
         Parameters
@@ -94,11 +90,9 @@ class Tracker(Registry):
             What the training found.
         intake : IntakeReport
             What the tables hold.
-        explained : Customers, optional
-            Eligible customers for the importance of feature groups; default: the artifact's golden rows.
         """
         floors = report.calibration_floors(outcome, seed=self.settings.training.seed)
-        drivers = importance(outcome, explained)
+        drivers = importance(outcome)
         about = facts(outcome, intake, self.settings, floors=floors, importance=drivers, run_id=run_id)
         self.log_data(run_id, intake)
         self._log_figures(run_id, about["parameters"], report.metrics(outcome, floors))

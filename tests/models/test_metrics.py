@@ -160,19 +160,20 @@ def drawn(seed: int) -> list[np.ndarray]:
         weights.append(counts)
         return {"total": counts.sum()}
 
-    bootstrap(metrics, units=7, draws=20, seed=seed)
-    return weights
+    bootstrap(metrics, units=30, draws=20, seed=seed)
+    # the metric itself is asked for beside the draws
+    return [counts for counts in weights if not (counts == 1).all()]
 
 
 def test_bootstrap_weights_are_counts_of_a_draw_with_replacement():
     draws = drawn(seed=1)
     assert len(draws) == 20
     for counts in draws:
-        assert counts.shape == (7,)
-        assert counts.sum() == 7
+        assert counts.shape == (30,)
+        assert counts.sum() == 30
         assert (counts == counts.round()).all()
         assert (counts >= 0).all()
-    assert max(counts.max() for counts in draws) > 1
+        assert counts.max() > 1
 
 
 def test_bootstrap_draws_the_same_customers_when_the_seed_is_the_same():
@@ -180,11 +181,24 @@ def test_bootstrap_draws_the_same_customers_when_the_seed_is_the_same():
     assert not np.array_equal(drawn(seed=1), drawn(seed=2))
 
 
-def test_bootstrap_gives_the_middle_95_percent_of_the_draws():
-    values = iter(range(41))
-    assert bootstrap(lambda counts: {"value": next(values)}, units=3, draws=41, seed=1) == {"value": (1.0, 39.0)}
+def interval_of(value: float, draws: list[float]) -> tuple[float, float]:
+    values = iter(draws)
+    return bootstrap(
+        lambda counts: {"metric": value if (counts == 1).all() else next(values)}, units=50, draws=len(draws), seed=1
+    )["metric"]
+
+
+def test_bootstrap_gives_the_middle_95_percent_of_the_draws_moved_to_the_value():
+    # draws -20..20: mean 0, middle 95 % from -19 to 19
+    draws = [float(draw) for draw in range(-20, 21)]
+    assert interval_of(0, draws) == (-19, 19)
+    assert interval_of(-5, draws) == (-24, 14)
+
+
+def test_bootstrap_interval_has_no_negative_end_when_no_draw_is_negative():
+    # draws 0..40: mean 20, middle 95 % from 1 to 39, moved by -15
+    assert interval_of(5, [float(draw) for draw in range(41)]) == (0, 24)
 
 
 def test_bootstrap_leaves_out_draws_without_a_value():
-    values = iter([math.nan, 1.0, 1.0])
-    assert bootstrap(lambda counts: {"auc": next(values)}, units=3, draws=3, seed=1) == {"auc": (1.0, 1.0)}
+    assert interval_of(1.0, [math.nan, 1.0, 1.0]) == (1.0, 1.0)

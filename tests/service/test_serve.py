@@ -1,4 +1,3 @@
-import os
 import signal
 import socket
 import subprocess
@@ -27,7 +26,11 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(workspace=tmp_path, source=SourceSettings(builtin="complete-journey"))
 
 
-def test_the_service_answers_in_a_process_of_its_own(published: Releases, tmp_path: Path) -> None:
+def test_the_service_answers_in_a_process_of_its_own(
+    published: Releases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
     port = free_port()
     with running(published.folder, port, home=tmp_path / "bentos") as url:
         assert httpx.get(f"{url}/readyz").status_code == 200
@@ -42,6 +45,7 @@ def test_the_service_answers_in_a_process_of_its_own(published: Releases, tmp_pa
         chunked = httpx.post(f"{url}/v1/churn", content=chunks, headers={"content-type": "application/json"})
         assert chunked.json()["error"]["code"] == "body_too_large"
     check_free("127.0.0.1", port)
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 def test_the_log_is_shown_when_the_service_cannot_become_ready(tmp_path: Path) -> None:
@@ -91,10 +95,3 @@ def test_one_line_says_what_to_do_when_the_port_is_taken(settings: Settings, pub
 def test_serving_is_refused_when_nothing_is_published(settings: Settings) -> None:
     with pytest.raises(ReleaseMissingError, match="no release in releases/"):
         serve(settings)
-
-
-def test_nothing_is_written_to_the_home_folder(published: Releases, tmp_path: Path) -> None:
-    environment = service_environment(published.folder, home=tmp_path / "bentos")
-    assert environment["BENTOML_HOME"] == str(tmp_path / "bentos")
-    assert environment["BENTOML_DO_NOT_TRACK"] == "True"
-    assert environment["FORESELL_RELEASES"] == os.path.realpath(published.folder)

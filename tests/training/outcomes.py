@@ -1,6 +1,7 @@
 """Small outcomes of training, on synthetic customers, for what is written about a run."""
 
 from datetime import date
+from functools import cache
 
 import numpy as np
 
@@ -32,6 +33,7 @@ def examples(count: int = 600, *, seed: int = 3) -> Examples:
     return Examples(customers, {col.NEXT_ORDER_DAYS: days}, date(2017, 12, 31))
 
 
+@cache
 def outcome(name: str = "churn", *, method: str | None = None, draws: int = 20) -> Outcome:
     """Fit every method of a prediction and measure it on other customers."""
     prediction = prediction_named(name)
@@ -65,6 +67,7 @@ def outcome(name: str = "churn", *, method: str | None = None, draws: int = 20) 
             if each != chosen
         },
         examples=len(learnt),
+        explained=learnt.customers,
     )  # fmt: skip
 
 

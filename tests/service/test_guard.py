@@ -5,7 +5,8 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from service.middleware import MAX_BODY_BYTES, Bodies, Guard
+from service.bodies import MAX_BODY_BYTES, Bodies
+from service.guard import Guard
 
 CHURN = "/v1/churn"
 

@@ -1,0 +1,108 @@
+"""The outermost ASGI layer: names each call, and gives every error the one shape, whoever made it."""
+
+import secrets
+from collections.abc import Collection, Mapping
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.errors import ForesellError
+from service.errors import ERROR_PREFIX, INTERNAL, MethodNotAllowedError, UnknownRouteError, error_body
+
+UNKNOWN_PATH = "/unknown"
+"""What an unknown path is called inside: metric labels carry the path, and callers can invent any number of them."""
+REQUEST_ID = "x-request-id"
+ID_KEY = "foresell.request_id"
+"""Where the call's name is in the ASGI scope."""
+_MAX_ID = 128
+_KEPT_HEADERS = ("allow", "retry-after", "connection", "www-authenticate")
+_MEANINGS = {
+    400: ("bad_request", "the request cannot be read; see /docs.json"),
+    429: ("overloaded", "too many calls at once; try again later"),
+    503: ("not_ready", "the service is not ready; try again later"),
+    504: ("deadline_exceeded", "the answer took too long; ask for fewer customers at once"),
+}
+
+
+class Guard:
+    """The outermost layer.
+
+    Parameters
+    ----------
+    app : ASGI app
+        BentoML's application.
+    routes : mapping of str to collection of str
+        Every path with its methods.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Mapping[str, Collection[str]]) -> None:
+        self.app = app
+        self.routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        path = scope["path"] if scope["path"] in self.routes else UNKNOWN_PATH
+        answer = _Answer(send, request_id, self._refusal(scope))
+        await self.app({**scope, "path": path, ID_KEY: request_id}, receive, answer.send)
+
+    def _refusal(self, scope: Scope) -> ForesellError:
+        path, method = scope["path"], scope["method"]
+        methods = self.routes.get(path)
+        if methods is None:
+            return UnknownRouteError(f"nothing is at {path[:100]!r}; the routes are {', '.join(self.routes)}")
+        return MethodNotAllowedError(f"{path} does not take {method[:20]}; it takes {', '.join(methods)}")
+
+
+class _Answer:
+    """Passes an answer on; replaces an error that is not in our shape."""
+
+    def __init__(self, send: Send, request_id: str, refusal: ForesellError) -> None:
+        self.request_id = request_id
+        self._send = send
+        self._refusal = refusal
+        self._held: Message | None = None
+        self._replaced = False
+
+    async def send(self, message: Message) -> None:
+        if self._replaced:
+            return
+        if message["type"] == "http.response.start":
+            MutableHeaders(raw=message.setdefault("headers", []))[REQUEST_ID] = self.request_id
+            if message["status"] >= 400:
+                self._held = message
+                return
+        elif self._held is not None:
+            start, self._held = self._held, None
+            if not message.get("body", b"").startswith(ERROR_PREFIX):
+                await self._replace(start["status"], Headers(raw=start["headers"]))
+                return
+            await self._send(start)
+        await self._send(message)
+
+    async def _replace(self, status: int, headers: Headers) -> None:
+        self._replaced = True
+        kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers} | {REQUEST_ID: self.request_id}
+        if status in (404, 405):
+            content = error_body(self._refusal.code, self._refusal.message)
+        else:
+            content = error_body(*_MEANINGS.get(status, INTERNAL))
+        response = Response(content, status, kept, media_type="application/json")
+        await self._send({"type": "http.response.start", "status": status, "headers": response.raw_headers})
+        await self._send({"type": "http.response.body", "body": content})
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            taken: str = value.decode("latin-1")
+            if 0 < len(taken) <= _MAX_ID and taken.isascii() and taken.isprintable():
+                return taken
+    return secrets.token_hex(16)
