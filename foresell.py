@@ -55,7 +55,7 @@ def check(workspace: Workspace = HERE, json: Json = False) -> None:
     """Read the tables and report what was kept, what was rejected and why, and what each prediction can expect."""
     from training.check import data_report, render
 
-    settings = load_settings(workspace)
+    settings = _settings(workspace)
     with steps(quiet=json) as step:
         report = data_report(_intake(settings, step), settings)
     show(report.model_dump(mode="json") if json else render(report))
@@ -69,7 +69,7 @@ def train(
     json: Json = False,
 ) -> None:
     """Let our model and its rivals compete on the same split; the winner becomes the challenger."""
-    settings = load_settings(workspace)
+    settings = _settings(workspace)
     wanted = _wanted(settings, names)
     with steps(quiet=json) as step:
         lines = [_train(settings, prediction, step, method) for prediction in wanted]
@@ -84,7 +84,7 @@ def promote(
     json: Json = False,
 ) -> None:
     """Let the challenger serve, if it is not worse than the champion and its rivals."""
-    settings = load_settings(workspace)
+    settings = _settings(workspace)
     wanted = _wanted(settings, names)
     if version and len(wanted) != 1:
         raise UnknownPredictionError("--version needs exactly one prediction, e.g. foresell promote churn --version 3")
@@ -102,7 +102,7 @@ def publish(
     json: Json = False,
 ) -> None:
     """Write a release: a store of everybody's features and the champions."""
-    settings = load_settings(workspace)
+    settings = _settings(workspace)
     with steps(quiet=json) as step:
         manifest = _publish(settings, step, as_of.date() if as_of else None)
     show(_release(manifest) if json else _release_sentence(manifest))
@@ -114,7 +114,7 @@ def rollback(names: Names = None, workspace: Workspace = HERE, json: Json = Fals
     from training.rollback import rollback as roll_back
     from training.tracking import Tracker
 
-    settings = load_settings(workspace)
+    settings = _settings(workspace)
     with steps(quiet=json) as step:
         step("rolling back")
         wanted = [prediction.name for prediction in _wanted(settings, names)] if names else []
@@ -131,7 +131,7 @@ def score(
     json: Json = False,
 ) -> None:
     """Score every customer of the current release."""
-    settings = load_settings(workspace)
+    settings = _settings(workspace)
     models.prediction_named(name, settings.models)
     with steps(quiet=json) as step:
         rows = _score(settings, name, out, step, BatchOptions(reasons=reasons))
@@ -145,7 +145,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Do the daily job: intake, store, publish, score."""
-    settings = load_settings(workspace)
+    settings = _settings(workspace)
     with steps(quiet=json) as step:
         manifest = _publish(settings, step)
         out.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,7 @@ def serve(
     """Serve the current release over HTTP."""
     from service.serve import serve as serve_release
 
-    settings = load_settings(workspace)
+    settings = _settings(workspace)
     asked = {key: value for key, value in {"host": host, "port": port}.items() if value is not None}
     serve_release(settings.model_copy(update={"service": settings.service.model_copy(update=asked)}))
 
@@ -178,11 +178,11 @@ def build(
     """Build the bento of the current release."""
     from service.bento import build as build_bento
 
-    settings = load_settings(workspace)
+    settings = _settings(workspace)
     with steps(quiet=json) as step:
         step("building the bento")
-        bento = build_bento(settings.workspace, with_store=with_store)
-    show({"tag": bento.tag, "path": str(bento.path)} if json else f"{bento.tag}: {bento.path}")
+        tag = build_bento(settings.releases, with_store=with_store)
+    show({"tag": tag} if json else f"{tag} is in bentos/; serve it with BENTOML_HOME=bentos bentoml serve {tag}")
 
 
 @app.command()
@@ -190,7 +190,7 @@ def ui(workspace: Workspace = HERE, port: Annotated[int, typer.Option(help="Port
     """Open MLflow's pages on 127.0.0.1."""
     from training.tracking import ui as open_ui
 
-    open_ui(load_settings(workspace), port=port)
+    open_ui(_settings(workspace), port=port)
 
 
 @app.command()
@@ -198,7 +198,7 @@ def demo(workspace: Workspace = HERE) -> None:
     """Do all of it on the configured source: check, train, promote, publish, serve, ask, print the answers."""
     from service.demonstration import demonstrate
 
-    settings = load_settings(workspace)
+    settings = _settings(workspace)
     check(workspace)
     with steps() as step:
         for prediction in _wanted(settings, None):
@@ -210,6 +210,13 @@ def demo(workspace: Workspace = HERE) -> None:
             console.print(f"\n{question}", markup=False)
             console.print_json(orjson.dumps(answer).decode())
     console.print("\nNext: make serve (the API on 127.0.0.1:3000), make ui (the runs in MLflow), README.md")
+
+
+def _settings(workspace: Path) -> Settings:
+    """Read the whole configuration, each prediction's own section included, before anything long begins."""
+    settings = load_settings(workspace)
+    models.predictions(settings.models)
+    return settings
 
 
 def _wanted(settings: Settings, names: list[str] | None) -> tuple[Prediction, ...]:

@@ -14,7 +14,18 @@ from models.histories import inline_features
 from models.messages import CustomerAnswer, CustomersRequest, InlineCustomer, Row
 from models.methods import Method
 from models.metrics import BinaryMeasurement
-from models.prediction import BatchOptions, Customers, Examples, Fitted, Matrix, Measurement, Prediction, Scores, Served, Task
+from models.prediction import (
+    BatchOptions,
+    Customers,
+    Examples,
+    Fitted,
+    Matrix,
+    Measurement,
+    Prediction,
+    Scores,
+    Served,
+    Task,
+)
 from models.reasons import explain, group_effects, positions_by_group
 from models.store import UNKNOWN, Store
 
@@ -198,7 +209,8 @@ _ARROW_TYPES = {
 
 def _resolve(served: Served, asked: Sequence[str | InlineCustomer]) -> tuple[Customers, NDArray[np.bool_]]:
     """Return the feature rows of the customers asked for, and which of them are known."""
-    inline = [position for position, item in enumerate(asked) if isinstance(item, InlineCustomer)]
+    sent = {position: item for position, item in enumerate(asked) if isinstance(item, InlineCustomer)}
+    inline = list(sent)
     rows = served.store.rows_of([item if isinstance(item, str) else "" for item in asked])
     features = served.store.features_at(np.maximum(rows, 0))
     as_of = np.full(len(asked), np.datetime64(served.store.as_of, "D"))

@@ -184,7 +184,10 @@ def _example(schema: Json, schemas: Mapping[str, Json]) -> Any:
         properties = schemas[schema["$ref"].rpartition("/")[2]].get("properties", {})
         return {name: _example(field, schemas) for name, field in properties.items()}
     if "anyOf" in schema:
-        return _example(schema["anyOf"][0], schemas)
+        # a text that may be absent mostly is
+        return (
+            None if schema["anyOf"] == [{"type": "string"}, {"type": "null"}] else _example(schema["anyOf"][0], schemas)
+        )
     if schema.get("type") == "array" and "items" in schema:
         return [_example(schema["items"], schemas)]
     if isinstance(schema.get("additionalProperties"), dict):

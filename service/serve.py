@@ -150,7 +150,9 @@ def check_free(host: str, port: int) -> None:
 
 
 def _command(address: ServiceSettings) -> list[str]:
-    options = ["--host", address.host, "--port", str(address.port)]
+    # BentoML takes addresses only; a name that resolves to none was refused before
+    host = address.host if ":" in address.host else socket.gethostbyname(address.host)
+    options = ["--host", host, "--port", str(address.port)]
     return [sys.executable, "-m", "bentoml", "serve", "service.app:Foresell", *options]
 
 

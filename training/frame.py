@@ -62,9 +62,7 @@ def training_frame(
 
     Returns
     -------
-
-    Examples
-    --------
+    models.prediction.Examples
         In the order of cutoff and customer id.
     """
     spine = engine.spine(_spine(engine, cutoffs, limit, max_examples, seed))

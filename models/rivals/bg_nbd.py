@@ -107,7 +107,10 @@ class BGNBD:
         newest = customers.take(customers.as_of == customers.as_of.max())
         ordered = newest.take(newest.column("orders") > 0)
         if len(ordered) < MIN_EXAMPLES:
-            raise NotEnoughDataError(f"{len(ordered)} customers with an order, BG/NBD needs {MIN_EXAMPLES}")
+            raise NotEnoughDataError(
+                f"{len(ordered)} customers with an order at the newest cutoff, at least {MIN_EXAMPLES} are needed: "
+                "bring more customers, or a longer history"
+            )
         rows = np.random.default_rng(seed).permutation(len(ordered))[:MAX_CUSTOMERS]
         r, alpha, a, b = fit_parameters(*_history(ordered.take(np.sort(rows))))
         return FittedBGNBD(r, alpha, a, b, tuple(horizons), self.silence)

@@ -114,7 +114,9 @@ def test_attributes_are_text_and_null_is_left_out():
 
 def test_joined_at_is_read_as_a_time_and_taken_to_the_zone():
     assert history_of(customer(attributes={"joined_at": "2017-03-01"})).joined_at == datetime(2017, 3, 1)
-    assert history_of(customer(attributes={"joined_at": "2017-06-30T22:30:00Z"})).joined_at == datetime(2017, 7, 1, 0, 30)
+    assert history_of(customer(attributes={"joined_at": "2017-06-30T22:30:00Z"})).joined_at == datetime(
+        2017, 7, 1, 0, 30
+    )
     assert history_of(customer(attributes={"joined_at": None})).joined_at is None
     assert history_of(customer()).joined_at is None
     refused(
@@ -137,7 +139,9 @@ def test_a_time_that_leaves_the_calendar_in_the_zone_is_refused():
 def test_features_come_in_the_order_asked():
     inline = InlineFeatures(FeatureSettings(), products())
     asked = {
-        at: customer("2018-01-01", order_lines=[{"ordered_at": f"2017-12-{day:02d}", "product_id": "bread", "amount": 2}])
+        at: customer(
+            "2018-01-01", order_lines=[{"ordered_at": f"2017-12-{day:02d}", "product_id": "bread", "amount": 2}]
+        )
         for at, day in ((5, 30), (1, 10), (9, 20))
     }
     found = inline_features(inline, asked, FeatureSettings())

@@ -36,7 +36,9 @@ def test_a_request_is_refused_when_reasons_are_not_0_to_10(reasons):
         ask(["900"], reasons=reasons)
 
 
-@pytest.mark.parametrize("text", ["7", "007", " ", "a b", "Müller", "мария", "顧客", "ظبي", "🛒", "👩‍👧", "x" * 256, "🛒" * 256])
+@pytest.mark.parametrize(
+    "text", ["7", "007", " ", "a b", "Müller", "мария", "顧客", "ظبي", "🛒", "👩‍👧", "x" * 256, "🛒" * 256]
+)
 def test_an_id_of_any_script_is_kept_as_it_is(text):
     assert ask([text]).customers == [text]
 
@@ -106,7 +108,9 @@ def test_a_time_is_refused_when_it_is_a_number_or_not_iso_8601(value):
         InlineCustomer.model_validate({"customer_id": "a", "as_of": value})
 
 
-@pytest.mark.parametrize("value", ["2017-12-30", "2017-12-30T17:05", "2017-12-30 17:05:00.5", "2017-12-30T17:05:00+01:00"])
+@pytest.mark.parametrize(
+    "value", ["2017-12-30", "2017-12-30T17:05", "2017-12-30 17:05:00.5", "2017-12-30T17:05:00+01:00"]
+)
 def test_a_time_may_be_a_day_or_have_an_offset(value):
     assert OrderLine.model_validate({"ordered_at": value}).ordered_at.isoformat().startswith("2017-12-30")
 

@@ -95,3 +95,8 @@ def test_one_line_says_what_to_do_when_the_port_is_taken(settings: Settings, pub
 def test_serving_is_refused_when_nothing_is_published(settings: Settings) -> None:
     with pytest.raises(ReleaseMissingError, match="no release in releases/"):
         serve(settings)
+
+
+def test_one_line_says_so_when_the_host_is_unknown() -> None:
+    with pytest.raises(AddressInUseError, match=r"cannot listen on nowhere\.invalid:3000"):
+        check_free("nowhere.invalid", 3000)

@@ -1,12 +1,13 @@
 import re
+from dataclasses import replace
 
+import numpy as np
 import orjson
 import pytest
 
 from models.parts import canonical_json
-from models.prediction import Customers
 from models.settings import Settings, SourceSettings
-from tests.training.outcomes import examples, intake, outcome
+from tests.training.outcomes import intake, outcome
 from training.card import Versions, render, verdict
 from training.facts import facts, importance
 

@@ -1,4 +1,5 @@
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -33,7 +34,7 @@ def test_training_windows_close_before_the_limit_when_a_fit_is_planned() -> None
     closed = [day for day in days if (date(2017, 11, 1) - day).days >= 30]
     assert days[-1] == date(2017, 11, 1)
     assert closed == [day for day in laid.grid if day <= date(2017, 10, 2)][-SETTINGS.max_training :]
-    assert {(b - a).days for a, b in zip(closed, closed[1:], strict=False)} == {14}
+    assert {(b - a).days for a, b in pairwise(closed)} == {14}
 
 
 def test_old_cutoffs_are_left_out_when_there_are_more_than_the_most() -> None:

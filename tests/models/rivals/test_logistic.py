@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from models.errors import NotEnoughDataError
+from models.rivals.logistic import FOUR_NUMBERS, RECENCY, FittedLogistic, Logistic
+from tests.synthetic import examples, people
+
+LEARNT = examples(300)
+DAYS = LEARNT.labels["next_order_days"]
+TARGET = np.column_stack([DAYS < 7, DAYS < 30]).astype(float)
+
+
+@pytest.fixture(scope="module", params=[RECENCY, FOUR_NUMBERS], ids=lambda method: method.name)
+def fitted(request: pytest.FixtureRequest) -> FittedLogistic:
+    return request.param.fit(LEARNT.customers, TARGET, horizons=[7, 30], seed=1)
+
+
+def test_one_row_scores_as_many_do_bit_for_bit(fitted):
+    many = fitted.score(LEARNT.customers)
+    assert many.shape == (1800, 2)
+    singles = [fitted.score(LEARNT.customers.take(np.array([row])))[0] for row in range(0, 1800, 7)]
+    np.testing.assert_array_equal(many[::7], singles)
+
+
+def test_loaded_parts_score_bit_for_bit(fitted):
+    loaded = Logistic("other", ()).load(fitted.parts())
+    assert (loaded.method, loaded.inputs) == (fitted.method, fitted.inputs)
+    np.testing.assert_array_equal(loaded.score(LEARNT.customers), fitted.score(LEARNT.customers))
+    assert loaded.parts() == fitted.parts()
+
+
+def test_a_score_is_the_hand_worked_one():
+    # sign-log: ln 1 = 0, ln(1 + 3) ; the null is filled with the median 3
+    fitted = FittedLogistic(
+        "hand", ("spend",), medians=np.array([3.0]), means=np.array([np.log(2)]), scales=np.array([2.0]),
+        weights=np.array([[1.0, 0.5], [0.0, 0.0]]),
+    )  # fmt: skip
+    x = (np.log(4) - np.log(2)) / 2
+    expected = 1 / (1 + np.exp(-(x + 0.5)))
+    scores = fitted.score(people(spend=[3, np.nan, -3]))
+    assert scores[:2] == pytest.approx(np.array([[expected, 0.5], [expected, 0.5]]))
+    # a negative amount is the mirror image, not a null
+    assert scores[2, 0] == pytest.approx(1 / (1 + np.exp(-((-np.log(4) - np.log(2)) / 2 + 0.5))))
+
+
+def test_recency_alone_ranks_by_recency():
+    fitted = RECENCY.fit(LEARNT.customers, TARGET, horizons=[7, 30], seed=1)
+    scores = fitted.score(people(recency_days=[0, 1, 2, 10, 50, 400]))
+    assert (np.diff(scores, axis=0) < 0).all()
+
+
+def test_the_truth_is_found_when_it_is_of_the_models_form():
+    rng = np.random.default_rng(1)
+    recency, spend = rng.integers(0, 100, 20_000), rng.uniform(-5, 50, 20_000)
+    customers = people(recency_days=recency, spend=spend)
+    logged = np.sign(spend) * np.log1p(np.abs(spend))
+    truth = 1 / (1 + np.exp(-(2 - 0.9 * np.log1p(recency) + 0.5 * logged)))
+    happened = (rng.random(20_000) < truth).astype(float)[:, None]
+    fitted = Logistic("easy", ("recency_days", "spend")).fit(customers, happened, horizons=[30], seed=1)
+    assert fitted.score(customers)[:, 0] == pytest.approx(truth, abs=0.03)
+    # weights of the raw numbers: what was learnt over what it was scaled by
+    assert fitted.weights[0, :2] / fitted.scales == pytest.approx([-0.9, 0.5], abs=0.06)
+
+
+def test_what_is_not_known_teaches_nothing():
+    unknown = TARGET.copy()
+    unknown[::3] = np.nan
+    garbage = LEARNT.customers.features.copy()
+    garbage[::3] = 1e6
+    customers = type(LEARNT.customers)(LEARNT.customers.ids, LEARNT.customers.as_of, garbage, LEARNT.customers.names)
+    one = FOUR_NUMBERS.fit(LEARNT.customers, unknown, horizons=[7, 30], seed=1)
+    two = FOUR_NUMBERS.fit(customers, unknown, horizons=[7, 30], seed=1)
+    assert one.parts() == two.parts()
+
+
+def test_a_feature_that_is_null_or_constant_for_everybody_does_no_harm():
+    features = LEARNT.customers.features.copy()
+    features[:, LEARNT.customers.names.index("spend")] = np.nan
+    features[:, LEARNT.customers.names.index("orders")] = 4
+    customers = type(LEARNT.customers)(LEARNT.customers.ids, LEARNT.customers.as_of, features, LEARNT.customers.names)
+    scores = FOUR_NUMBERS.fit(customers, TARGET, horizons=[7, 30], seed=1).score(customers)
+    assert ((scores > 0) & (scores < 1)).all()
+
+
+def test_a_target_that_nothing_can_be_learnt_from_is_refused():
+    with pytest.raises(NotEnoughDataError, match="every example of 7 days has the same outcome"):
+        RECENCY.fit(LEARNT.customers, np.ones((1800, 1)), horizons=[7], seed=1)

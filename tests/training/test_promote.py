@@ -1,0 +1,90 @@
+import json
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from models.errors import ConcurrentChangeError
+from models.settings import load_settings
+from tests.commands import Command
+from training.promote import make_champion
+from training.registry import CHALLENGER, CHAMPION
+from training.tracking import Tracker
+
+
+@pytest.fixture
+def tracker(own_shop: Path) -> Tracker:
+    return Tracker(load_settings(own_shop))
+
+
+def test_a_challenger_is_refused_with_the_table_when_it_loses(
+    command: Command, own_shop: Path, tracker: Tracker
+) -> None:
+    before = tracker.require_alias("churn", CHAMPION)
+    assert command("train", "churn", "--method", "recency", "--workspace", own_shop).code == 0
+    said = command("promote", "churn", "--workspace", own_shop)
+    assert said.code == 2
+    assert "(recency, validation loss" in said.err
+    assert "is refused: champion is better" in said.err
+    assert "bg_nbd 0." in said.err
+    assert tracker.require_alias("churn", CHAMPION) == before
+
+
+def test_a_newer_fit_of_the_champion_is_promoted_when_it_is_as_good(
+    command: Command, own_shop: Path, tracker: Tracker
+) -> None:
+    assert command("train", "churn", "--workspace", own_shop).code == 0
+    challenger = tracker.require_alias("churn", CHALLENGER)
+    said = command("promote", "churn", "--workspace", own_shop, "--json")
+    champion = tracker.require_alias("churn", CHAMPION)
+    assert said.code == 0
+    assert any(line.startswith("champion ") for line in json.loads(said.out)[0]["table"])
+    assert tracker.evaluated(champion) == challenger
+    assert champion.version == challenger.version + 1
+
+
+def test_the_served_version_keeps_the_choices_of_the_evaluated_one(tracker: Tracker, tmp_path: Path) -> None:
+    champion = tracker.require_alias("repurchase", CHAMPION)
+    about = [
+        json.loads(
+            (
+                tracker.download_artifact_folder(each.run_id, "artifact", _new(tmp_path / str(each.version)))
+                / "artifact.json"
+            ).read_text()
+        )
+        for each in (champion, tracker.evaluated(champion))
+    ]
+    assert about[0] == about[1]
+
+
+def test_promotion_is_refused_when_the_tables_changed_since_training(command: Command, own_shop: Path) -> None:
+    with (own_shop / "orders.csv").open("a") as file:
+        file.write("002,2024-07-01T12:00:00,late,p1,1,9.99\n")
+    said = command("promote", "churn", "--workspace", own_shop)
+    assert said.code == 2
+    assert "the tables changed since churn version 1 was trained: run foresell train churn" in said.err
+
+
+def test_promotion_is_refused_when_another_one_is_at_work(command: Command, own_shop: Path) -> None:
+    with FileLock(own_shop / "mlruns" / ".promote-churn.lock"):
+        said = command("promote", "churn", "--workspace", own_shop)
+    assert said.code == 2
+    assert "another promotion of churn is at work" in said.err
+
+
+def test_nothing_changes_when_somebody_else_moved_the_champion_meanwhile(tracker: Tracker) -> None:
+    champion = tracker.require_alias("churn", CHAMPION)
+    with pytest.raises(ConcurrentChangeError, match=f"became version {champion.version} meanwhile"):
+        make_champion(tracker, tracker.evaluated(champion), expected=None)
+    assert tracker.require_alias("churn", CHAMPION) == champion
+
+
+def test_an_unknown_version_is_named_with_those_that_exist(command: Command, own_shop: Path) -> None:
+    said = command("promote", "churn", "--version", 99, "--workspace", own_shop)
+    assert said.code == 2
+    assert "churn has no version 99; it has" in said.err
+
+
+def _new(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

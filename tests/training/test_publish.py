@@ -1,0 +1,173 @@
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from models.parts import verify
+from models.release import Manifest, Releases
+from models.settings import load_settings
+from models.store import open_store
+from tests.commands import Command
+from tests.shop import FAITHFUL
+from training.registry import CHAMPION, HELD
+from training.tracking import Tracker
+
+# runs a command and dies, as if by a power cut, just before the n-th time that a finished file or folder gets its name
+DIES = """
+import os, signal, sys
+import foresell
+from training import publish
+from models import parts
+left = [int(sys.argv.pop(1))]
+replace = os.replace
+def replace_or_die(source, target):
+    if "releases" in str(target):
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    replace(source, target)
+os.replace = replace_or_die
+foresell.main()
+"""
+
+
+@pytest.fixture
+def releases(own_shop: Path) -> Releases:
+    return Releases(own_shop / "releases")
+
+
+def parts_of(manifest: Manifest) -> set[str]:
+    return {manifest.store, *(served.artifact for served in manifest.predictions.values())}
+
+
+def test_nothing_is_written_twice_when_nothing_changed(command: Command, own_shop: Path, releases: Releases) -> None:
+    before = releases.current()
+    assert command("publish", "--workspace", own_shop).code == 0
+    after = releases.current()
+    assert (before.name, after.name, after.previous) == ("r000001", "r000002", "r000001")
+    assert parts_of(after) == parts_of(before)
+    assert {path.name for path in releases.parts.iterdir()} == parts_of(after)
+
+
+def test_a_new_store_shares_the_artifacts_when_only_the_day_changed(
+    command: Command, own_shop: Path, releases: Releases
+) -> None:
+    before = releases.current()
+    assert command("publish", "--workspace", own_shop, "--as-of", "2024-06-01").code == 0
+    after = releases.current()
+    assert after.as_of == date(2024, 6, 1)
+    assert after.store != before.store
+    assert parts_of(after) & parts_of(before) == parts_of(before) - {before.store}
+    store = open_store(releases.part(after.store))
+    # an order every fourth day from 1 January on: the last before 1 June was on 28 May
+    row = store.rows_of([FAITHFUL])[0]
+    assert store.features[row, store.names.index("recency_days")] == 4
+
+
+def test_old_releases_and_their_parts_are_swept_when_there_are_too_many(
+    command: Command, own_shop: Path, releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORESELL_PUBLISHING__KEEP_RELEASES", "2")
+    first = releases.current()
+    for day in ("2024-06-01", "2024-06-02"):
+        assert command("publish", "--workspace", own_shop, "--as-of", day).code == 0
+    assert releases.names() == ["r000002", "r000003"]
+    assert not releases.part(first.store).exists()
+    for digest in parts_of(releases.current()):
+        verify(releases.part(digest), digest)
+
+
+def test_publishing_is_refused_when_another_one_is_at_work(command: Command, own_shop: Path) -> None:
+    with FileLock(own_shop / "releases" / ".lock"):
+        said = command("publish", "--workspace", own_shop)
+    assert said.code == 2
+    assert "another publish or rollback is at work" in said.err
+
+
+def test_publishing_is_refused_by_name_when_the_features_changed_since_training(
+    command: Command, own_shop: Path, releases: Releases
+) -> None:
+    config = (own_shop / "foresell.toml").read_text()
+    (own_shop / "foresell.toml").write_text(config + '\n[features]\nevent_kinds = ["view", "wish"]\n')
+    before = releases.pointer.read_text()
+    said = command("publish", "--workspace", own_shop)
+    assert said.code == 2
+    assert "churn was fitted on features" in said.err
+    assert releases.pointer.read_text() == before
+
+
+def test_a_damaged_part_is_replaced_when_it_is_published_again(
+    command: Command, own_shop: Path, releases: Releases
+) -> None:
+    store = releases.part(releases.current().store)
+    content = bytearray((store / "features.npy").read_bytes())
+    content[-1] ^= 1
+    (store / "features.npy").write_bytes(content)
+    assert command("publish", "--workspace", own_shop).code == 0
+    verify(store, store.name)
+
+
+def test_rollback_leaves_the_other_prediction_and_the_store_as_they_were(
+    command: Command, own_shop: Path, releases: Releases
+) -> None:
+    second = _promote_again(command, own_shop, "churn")
+    before = releases.current()
+    assert before.predictions["churn"].model.version == str(second)
+    assert command("rollback", "churn", "--workspace", own_shop).code == 0
+    after = releases.current()
+    assert after.predictions["churn"] == releases.manifest("r000001").predictions["churn"]
+    assert after.predictions["repurchase"] == before.predictions["repurchase"]
+    assert after.store == before.store
+
+
+def test_a_rejected_version_does_not_come_back_until_it_is_promoted_by_name(
+    command: Command, own_shop: Path, releases: Releases
+) -> None:
+    rejected = _promote_again(command, own_shop, "churn")
+    assert command("rollback", "churn", "--workspace", own_shop).code == 0
+    assert command("publish", "--workspace", own_shop).code == 0
+    assert releases.current().predictions["churn"].model.version == "2"
+    # somebody points the alias back by hand, in the registry's own pages
+    tracker = Tracker(load_settings(own_shop))
+    tracker.set_alias("churn", CHAMPION, rejected)
+    said = command("publish", "--workspace", own_shop)
+    assert said.code == 2
+    assert f"churn version {rejected} was rolled back and is held" in said.err
+    assert command("promote", "churn", "--version", rejected, "--workspace", own_shop).code == 0
+    assert HELD not in tracker.version("churn", rejected).tags
+    assert command("publish", "--workspace", own_shop).code == 0
+    assert releases.current().predictions["churn"].model.version == str(rejected)
+
+
+def test_rollback_is_refused_when_there_is_nothing_earlier(command: Command, own_shop: Path) -> None:
+    said = command("rollback", "churn", "--workspace", own_shop)
+    assert said.code == 2
+    assert "no release on disk served another version of churn" in said.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [0, 1, 2], ids=["before the store", "before the manifest", "before the pointer"])
+def test_the_old_release_stays_whole_when_publishing_is_killed(
+    command: Command, own_shop: Path, releases: Releases, step: int
+) -> None:
+    before = releases.current()
+    words = [str(step), "publish", "--workspace", str(own_shop), "--as-of", "2024-06-01"]
+    killed = subprocess.run([sys.executable, "-c", DIES, *words], cwd=Path.cwd(), capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert releases.current() == before
+    for digest in parts_of(before):
+        verify(releases.part(digest), digest)
+    assert command("publish", "--workspace", own_shop, "--as-of", "2024-06-01").code == 0
+    assert releases.current().as_of == date(2024, 6, 1)
+    named = parts_of(before) | parts_of(releases.current())
+    assert {path.name for path in releases.parts.iterdir()} == named
+
+
+def _promote_again(command: Command, shop: Path, name: str) -> int:
+    for words in (("train", name), ("promote", name), ("publish",)):
+        assert command(*words, "--workspace", shop).code == 0
+    return Tracker(load_settings(shop)).require_alias(name, CHAMPION).version
