@@ -215,7 +215,6 @@ def _resolve(served: Served, asked: Sequence[str | InlineCustomer]) -> tuple[Cus
     features = served.store.features_at(np.maximum(rows, 0))
     as_of = np.full(len(asked), np.datetime64(served.store.as_of, "D"))
     if inline:
-        sent = {position: item for position, item in enumerate(asked) if isinstance(item, InlineCustomer)}
         features[inline] = inline_features(served.inline, sent, served.store.settings)
         as_of[inline] = [item.as_of for item in sent.values()]
     known = rows != UNKNOWN

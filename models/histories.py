@@ -66,7 +66,7 @@ def _history(position: int, customer: InlineCustomer, settings: FeatureSettings)
 def _rows(
     customer: InlineCustomer, where: str, messages: Sequence[Message], instant: str, zone: ZoneInfo
 ) -> Iterator[Row]:
-    for line, message in enumerate(messages):
+    for position, message in enumerate(messages):
         row = {
             name: _local(value, f"{where}.{position}.{name}", zone) if isinstance(value, date) else value
             for name, value in message

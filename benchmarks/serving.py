@@ -1,0 +1,110 @@
+"""Measure what a call costs the server: processor time of its whole process tree, and the ratios between calls.
+
+Needs a published release::
+
+    .venv/bin/python benchmarks/serving.py [WORKSPACE]
+
+Wall time on a shared machine says little; processor time a call and the ratios of calls measured in one run do.
+"""
+
+import http.client
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import orjson
+import psutil
+
+from models.settings import load_settings
+from service.demonstration import free_port, inline_customer
+from service.release import open_release
+from service.serve import running
+
+CONNECTIONS = 8
+ROUNDS = 5
+CALLS = 400
+
+
+def main(workspace: Path) -> None:
+    """Print a Markdown table of calls."""
+    releases = load_settings(workspace).releases
+    served = open_release(releases).served
+    calls = dict(bodies(served))
+    port = free_port()
+    with running(releases, port):
+        spent: dict[str, list[float]] = {name: [] for name in calls}
+        for _ in range(ROUNDS):
+            # every call in every round, so that a busy minute falls on all of them
+            for name, (path, body, count) in calls.items():
+                spent[name].append(processor_microseconds(port, path, body, count))
+    report(spent)
+
+
+def bodies(served: dict[str, Any]) -> Iterator[tuple[str, tuple[str, bytes, int]]]:
+    """Yield the calls to measure: name -> path, body, how often."""
+    for name, each in served.items():
+        path = f"/v1/{name}"
+        rng = np.random.default_rng(1)
+        ids = each.store.ids_at(rng.integers(len(each.store), size=1000))
+        yield f"{name}, one id", (path, orjson.dumps({"customers": ids[:1]}), CALLS)
+        yield f"{name}, one id, 3 reasons", (path, orjson.dumps({"customers": ids[:1], "reasons": 3}), CALLS)
+        yield f"{name}, 1,000 ids", (path, orjson.dumps({"customers": ids}), 16)
+        yield f"{name}, inline history of 2 lines", (path, orjson.dumps({"customers": [inline_customer(each)]}), 40)
+
+
+def processor_microseconds(port: int, path: str, body: bytes, count: int) -> float:
+    """Return the server's processor time a call."""
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        before = processor_seconds()
+        list(pool.map(lambda _: call(port, path, body, count // CONNECTIONS), range(CONNECTIONS)))
+        return (processor_seconds() - before) / (count // CONNECTIONS * CONNECTIONS) * 1e6
+
+
+def call(port: int, path: str, body: bytes, count: int) -> None:
+    """Call over one kept connection."""
+    with connection(port) as kept:
+        for _ in range(count):
+            kept.request("POST", path, body, {"Content-Type": "application/json"})
+            answer = kept.getresponse()
+            answer.read()
+            if answer.status != http.client.OK:
+                raise RuntimeError(f"{path} answered {answer.status}")
+
+
+@contextmanager
+def connection(port: int) -> Iterator[http.client.HTTPConnection]:
+    """Open a connection to this machine."""
+    kept = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        yield kept
+    finally:
+        kept.close()
+
+
+def processor_seconds() -> float:
+    """Return the processor time of every process that this one started."""
+    times = [child.cpu_times() for child in psutil.Process().children(recursive=True)]
+    return sum(each.user + each.system for each in times)
+
+
+def report(spent: dict[str, list[float]]) -> None:
+    """Print medians and ranges, and each call's ratio to the first."""
+    print(f"Measured {datetime.now(UTC).date()}, Python {platform.python_version()}, {os.cpu_count()} cores.\n")
+    print("| call | server's processor time, us: median (range) | ratio to the first |\n| --- | --- | --- |")
+    first = median(next(iter(spent.values())))
+    for name, figures in spent.items():
+        print(
+            f"| {name} | {median(figures):,.0f} ({min(figures):,.0f}-{max(figures):,.0f}) | {median(figures) / first:.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
