@@ -1,9 +1,10 @@
 """Churn: whether a customer who ordered lately will not order in the next ``horizon`` days."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import pyarrow as pa
 from ibis.expr import types as ir
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
@@ -60,6 +61,7 @@ class Churn(CustomerPrediction):
     request = CustomersRequest
     response = ChurnResponse
     answer_type = ChurnAnswer
+    column_types: ClassVar[Mapping[str, pa.DataType]] = {col.LEVEL: pa.string()}
     Settings = ChurnSettings
     settings: ChurnSettings
     main_output = 0

@@ -37,6 +37,8 @@ class CustomerPrediction(Prediction):
 
     answer_type: ClassVar[type[CustomerAnswer]]
     """The answer for one customer; ``response`` holds a list of them."""
+    column_types: ClassVar[Mapping[str, pa.DataType]] = {}
+    """Types of the batch job's columns that ``figures`` adds; a column that is not listed holds float64."""
 
     @property
     @abstractmethod
@@ -148,12 +150,11 @@ class CustomerPrediction(Prediction):
         columns[col.REASONS] = [[reason.text for reason in told] for told in columns[col.REASONS]]
         if not options.reasons:
             del columns[col.REASONS]
-        return pa.table(
-            {name: pa.array(values, _ARROW_TYPES.get(name, pa.float64())) for name, values in columns.items()}
-        )
+        types = _SHARED_TYPES | dict(self.column_types)
+        return pa.table({name: pa.array(values, types.get(name, pa.float64())) for name, values in columns.items()})
 
     def _answer(self, request: Any, row: Row) -> CustomerAnswer:
-        shared = {name: row.pop(name) for name in _SHARED}
+        shared = {name: row.pop(name) for name in _SHARED_TYPES}
         # every value is ours and already of its type: validating it again would cost more than scoring
         return self.answer_type.model_construct(**shared, **self.chosen(request, row))
 
@@ -192,18 +193,13 @@ class CustomerPrediction(Prediction):
         return next(method for method in self.candidates if method.name == name)
 
 
-_SHARED = (col.CUSTOMER_ID, col.STATUS, col.EXPLANATION, col.AS_OF, col.PERCENTILE, col.REASONS)
-_ARROW_TYPES = {
+_SHARED_TYPES: dict[str, pa.DataType] = {
     col.CUSTOMER_ID: pa.string(),
     col.STATUS: pa.string(),
     col.EXPLANATION: pa.string(),
-    col.LEVEL: pa.string(),
     col.AS_OF: pa.date32(),
     col.PERCENTILE: pa.int8(),
     col.REASONS: pa.list_(pa.string()),
-    col.NEXT_ORDER_EXPECTED: pa.date32(),
-    col.NEXT_ORDER_EARLIEST: pa.date32(),
-    col.NEXT_ORDER_LATEST: pa.date32(),
 }
 
 

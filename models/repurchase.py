@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
 from ibis.expr import types as ir
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
@@ -26,6 +27,7 @@ from models.settings import Days, Section
 CURVE_DAYS = (3, 14, 60)
 EARLIEST, MEDIAN, LATEST = 0.1, 0.5, 0.9
 NEXT_ORDER = "next_order"
+_DATES = (col.NEXT_ORDER_EXPECTED, col.NEXT_ORDER_EARLIEST, col.NEXT_ORDER_LATEST)
 
 
 class RepurchaseSettings(Section):
@@ -82,6 +84,7 @@ class Repurchase(CustomerPrediction):
     request = RepurchaseRequest
     response = RepurchaseResponse
     answer_type = RepurchaseAnswer
+    column_types: ClassVar[Mapping[str, pa.DataType]] = dict.fromkeys(_DATES, pa.date32())
     Settings = RepurchaseSettings
     settings: RepurchaseSettings
     candidates: tuple[Method, ...] = (Boosting(), BGNBD(silence=False), FOUR_NUMBERS, RECENCY)
@@ -208,9 +211,6 @@ class Repurchase(CustomerPrediction):
             **dates,
             "not_expected_within_days": self.settings.horizons[-1] if late else None,
         }
-
-
-_DATES = (col.NEXT_ORDER_EXPECTED, col.NEXT_ORDER_EARLIEST, col.NEXT_ORDER_LATEST)
 
 
 def _dates(as_of: NDArray[np.datetime64], days: NDArray[np.float64]) -> list[date | None]:

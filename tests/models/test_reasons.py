@@ -11,10 +11,10 @@ GROUPED = {"recency": [0], "frequency": [1, 2]}
 
 
 class Sum:
-    """log-odds = recency_days - 2 * orders + orders_90d, for output 1; the opposite for output 0."""
+    """log-odds = 0.5 + recency_days - 2 * orders + orders_90d, for output 1; the opposite for output 0."""
 
     def score(self, customers):
-        odds = customers.features.astype(float) @ np.array([1.0, -2.0, 1.0])
+        odds = 0.5 + customers.features.astype(float) @ np.array([1.0, -2.0, 1.0])
         return 1 / (1 + np.exp(-np.column_stack([-odds, odds])))
 
 

@@ -84,7 +84,7 @@ def test_a_store_of_one_customer_answers(folder):
 
 
 def test_a_store_is_refused_when_there_are_no_customers(folder):
-    with pytest.raises(NotEnoughDataError, match="no customers to publish.*run foresell check"):
+    with pytest.raises(NotEnoughDataError, match=r"no customers to publish.*run foresell check"):
         write(folder, [], 0)
 
 

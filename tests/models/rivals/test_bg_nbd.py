@@ -159,5 +159,5 @@ def test_older_cutoffs_teach_nothing():
 
 def test_too_few_customers_are_refused_with_the_figures():
     few = people(orders=[1] * (MIN_EXAMPLES - 1) + [0], recency_days=[5] * MIN_EXAMPLES, tenure_days=[5] * MIN_EXAMPLES)
-    with pytest.raises(NotEnoughDataError, match="99 customers with an order at 2018-01-01, at least 100 are needed"):
+    with pytest.raises(NotEnoughDataError, match=r"99 customers with an order at .*, at least 100 are needed"):
         BGNBD(silence=False).fit(few, np.full((MIN_EXAMPLES, 1), np.nan), horizons=[30], seed=1)
