@@ -17,6 +17,8 @@ from models.contracts import SCHEMAS
 from models.errors import MissingDependencyError, SourceError
 
 SPINE = "spine"
+# where Python runs no file (a notebook, `python -c`) DuckDB draws a bar into what a command prints
+NO_BAR = "SET enable_progress_bar = false"
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def open_duckdb(tables: Path, *, threads: int | None = None) -> Engine:
     """
     paths = _paths(tables)
     backend = ibis.duckdb.connect(**({} if threads is None else {"threads": threads}))
+    backend.con.execute(NO_BAR)
     return Engine(backend, {name: backend.read_parquet(path, table_name=name) for name, path in paths.items()})
 
 
@@ -119,7 +122,7 @@ def open_spark(tables: Path, *, master: str = "local[2]", partitions: int = 2) -
 
 def open_memory() -> duckdb.DuckDBPyConnection:
     """Open an empty DuckDB in memory on one thread, for histories that come with a request."""
-    return duckdb.connect(":memory:", config={"threads": 1})
+    return duckdb.connect(":memory:", config={"threads": 1}).execute(NO_BAR)
 
 
 def _paths(tables: Path) -> dict[str, str]:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 
 CALIBRATION_BINS = 10
+# a draw repeats customers, which alone moves these metrics away from their value
+RAISED_BY_REPEATS = frozenset({"calibration_error"})
 _TINY = 1e-12
 
 
@@ -135,10 +137,7 @@ class IntervalMeasurement:
 def bootstrap(
     metrics: Callable[[Vector], Mapping[str, float]], *, units: int, draws: int, seed: int
 ) -> dict[str, tuple[float, float]]:
-    """Return the 95 % percentile interval of each metric over draws of units with replacement, corrected for bias.
-
-    A draw repeats customers, which alone raises a metric like the calibration error: the draws are moved so that their
-    mean is the metric's value.
+    """Return the 95 % percentile interval of each metric over draws of units with replacement.
 
     Parameters
     ----------
@@ -158,12 +157,16 @@ def bootstrap(
     """
     rng = np.random.default_rng(seed)
     drawn = [metrics(np.bincount(rng.integers(units, size=units), minlength=units).astype(float)) for _ in range(draws)]
-    found = metrics(np.ones(units))
-    return {name: _interval(np.array([draw[name] for draw in drawn]), value) for name, value in found.items()}
+    return {
+        name: _interval(np.array([draw[name] for draw in drawn]), value if name in RAISED_BY_REPEATS else None)
+        for name, value in metrics(np.ones(units)).items()
+    }
 
 
-def _interval(draws: Vector, value: float) -> tuple[float, float]:
-    moved = draws - (np.nanmean(draws) - value)
-    low, high = np.nanpercentile(moved, [2.5, 97.5])
-    # what is never negative in a draw has no negative end
-    return (max(float(low), 0.0) if np.nanmin(draws) >= 0 else float(low)), float(high)
+def _interval(draws: Vector, centre: float | None) -> tuple[float, float]:
+    """Return the 2.5th and 97.5th percentile; with a centre, of draws that are moved so that their mean is there."""
+    known = draws[~np.isnan(draws)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.percentile(known if centre is None else known - known.mean() + centre, [2.5, 97.5])
+    return float(low), float(high)

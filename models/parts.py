@@ -47,8 +47,21 @@ def write_durably(path: Path, content: bytes) -> None:
 def replace_file(path: Path, content: bytes) -> None:
     """Put ``content`` at ``path`` in one step: a reader sees the old file or the new one, never a part of one."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    write_durably(draft, content)
-    os.replace(draft, path)
+    try:
+        write_durably(draft, content)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def file_sha256(path: Path) -> str:

@@ -238,7 +238,8 @@ def load_settings(workspace: Path) -> Settings:
         if key not in Settings.model_fields or key == "workspace":
             raise ConfigError(f"{path.name}: unknown key {key!r}; remove it, or see the keys in README.md")
     try:
-        return Settings(workspace=path.parent, **values)
+        # the folder is where the file was found, whatever the environment says
+        return Settings(workspace=path.parent, **values).model_copy(update={"workspace": path.parent})
     except ValidationError as error:
         raise ConfigError(first_fault(path.name, error)) from None
     except SettingsError as error:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,8 @@ def _write_features(
             features[block, position] = batch.column(name).to_numpy(zero_copy_only=False)
         encoded.extend(customer_id.encode() for customer_id in batch.column(col.CUSTOMER_ID).to_pylist())
     features.flush()
+    if len(encoded) != customers or any(later <= earlier for earlier, later in pairwise(encoded)):
+        raise ValueError(f"{len(encoded)} rows for {customers} customers, each once in rising order of their ids")
     return encoded
 
 

@@ -28,7 +28,12 @@ Figures = Mapping[str, Figure]
 def figures(measurement: Measurement, *, draws: int, seed: int) -> Figures:
     """Return each metric of a measurement with its interval."""
     intervals = bootstrap(measurement.metrics, units=len(measurement.loss), draws=draws, seed=seed)
-    return {name: Figure(value, *intervals[name]) for name, value in measurement.metrics().items()}
+    return {name: _figure(value, *intervals[name]) for name, value in measurement.metrics().items()}
+
+
+def _figure(value: float, low: float, high: float) -> Figure:
+    # no metric is negative, whatever an interval that was centred says
+    return Figure(value, max(low, 0.0), high)
 
 
 def paired(ours: Measurement, theirs: Measurement, *, draws: int, seed: int) -> Figures:

@@ -12,6 +12,7 @@ from ibis.backends.duckdb import Backend
 
 from models import columns as col
 from models.contracts import ANONYMOUS, ANONYMOUS_TABLES, DAY_OF, REQUIRED, SCHEMAS, RuleLimits
+from models.engines import NO_BAR
 from models.errors import SourceError
 from training.casting import candidate, judged, schema_of, written
 from training.engine_errors import reason
@@ -64,6 +65,7 @@ def connect(folder: Path) -> Backend:
     """Open a DuckDB that spills into ``folder`` and knows no time zone but UTC."""
     connection = ibis.duckdb.connect(temp_directory=str(folder / "spill"), memory_limit=_MEMORY)
     connection.raw_sql("SET TimeZone = 'UTC'")
+    connection.raw_sql(NO_BAR)
     return connection
 
 

@@ -18,7 +18,7 @@ from models.engines import open_duckdb
 from models.errors import ConcurrentChangeError, CorruptPartError, ModelMissingError
 from models.features import catalogue, features, fingerprint
 from models.messages import ModelReference
-from models.parts import replace_file, seal, verify
+from models.parts import replace_file, seal, sync_folder, verify
 from models.prediction import Prediction
 from models.release import Manifest, Releases, ServedModel
 from models.settings import Settings
@@ -240,3 +240,4 @@ def _put(folder: Path, part: Path) -> None:
             shutil.rmtree(folder)
             return
     os.replace(folder, part)
+    sync_folder(part.parent)

@@ -181,23 +181,29 @@ def test_bootstrap_draws_the_same_customers_when_the_seed_is_the_same():
     assert not np.array_equal(drawn(seed=1), drawn(seed=2))
 
 
-def interval_of(value: float, draws: list[float]) -> tuple[float, float]:
+def interval_of(value: float, draws: list[float], name: str = "auc") -> tuple[float, float]:
     values = iter(draws)
     return bootstrap(
-        lambda counts: {"metric": value if (counts == 1).all() else next(values)}, units=50, draws=len(draws), seed=1
-    )["metric"]
+        lambda counts: {name: value if (counts == 1).all() else next(values)}, units=50, draws=len(draws), seed=1
+    )[name]
 
 
-def test_bootstrap_gives_the_middle_95_percent_of_the_draws_moved_to_the_value():
-    # draws -20..20: mean 0, middle 95 % from -19 to 19
+def test_bootstrap_gives_the_middle_95_percent_of_the_draws():
+    # draws -20..20: middle 95 % from -19 to 19
     draws = [float(draw) for draw in range(-20, 21)]
     assert interval_of(0, draws) == (-19, 19)
-    assert interval_of(-5, draws) == (-24, 14)
+    assert interval_of(-5, draws) == (-19, 19)
 
 
-def test_bootstrap_interval_has_no_negative_end_when_no_draw_is_negative():
+def test_bootstrap_moves_the_draws_to_the_value_when_repeats_alone_raise_the_metric():
     # draws 0..40: mean 20, middle 95 % from 1 to 39, moved by -15
-    assert interval_of(5, [float(draw) for draw in range(41)]) == (0, 24)
+    assert interval_of(5, [float(draw) for draw in range(41)], "calibration_error") == (-14, 24)
+
+
+def test_bootstrap_has_no_interval_when_no_draw_has_a_value():
+    low, high = interval_of(1.0, [math.nan, math.nan])
+    assert math.isnan(low)
+    assert math.isnan(high)
 
 
 def test_bootstrap_leaves_out_draws_without_a_value():

@@ -28,3 +28,8 @@ def test_the_difference_favours_the_better_when_two_methods_are_paired() -> None
 
 def test_a_figure_is_written_with_its_interval() -> None:
     assert str(Figure(0.8, 0.75, 0.9)) == "0.800 [0.750, 0.900]"
+
+
+def test_no_figure_has_a_negative_end() -> None:
+    perfect = BinaryMeasurement(OUTCOME, OUTCOME)
+    assert all(figure.low >= 0 for figure in figures(perfect, draws=20, seed=1).values())
