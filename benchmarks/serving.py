@@ -101,9 +101,8 @@ def report(spent: dict[str, list[float]]) -> None:
     print("| call | server's processor time, us: median (range) | ratio to the first |\n| --- | --- | --- |")
     first = median(next(iter(spent.values())))
     for name, figures in spent.items():
-        print(
-            f"| {name} | {median(figures):,.0f} ({min(figures):,.0f}-{max(figures):,.0f}) | {median(figures) / first:.1f} |"
-        )
+        typical, spread = median(figures), f"{min(figures):,.0f}-{max(figures):,.0f}"
+        print(f"| {name} | {typical:,.0f} ({spread}) | {typical / first:.1f} |")
 
 
 if __name__ == "__main__":
