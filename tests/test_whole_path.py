@@ -42,6 +42,8 @@ PUBLISHED = {
 }
 RIVALS = [(name, rival) for name in NAMES for rival in PUBLISHED[name]]
 UNKNOWN = "nobody-we-know"
+# what an answer has beside, or in place of, the batch job's columns
+NESTED = ("probabilities", "not_expected_within_days", col.REASONS)
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,8 @@ def ask(service: httpx.Client, name: str, customers: list[Any], **more: Any) -> 
 
 
 def figures(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer as the batch job's columns: one figure a key."""
-    flat = {name: value for name, value in answer.items() if name not in ("probabilities", "not_expected_within_days")}
+    """Return an answer as the batch job's columns, one figure a key; nobody asked for reasons."""
+    flat = {name: value for name, value in answer.items() if name not in NESTED}
     for days, probability in (answer.get("probabilities") or {}).items():
         flat[col.probability_within(days)] = probability
     return flat
@@ -170,7 +172,7 @@ def test_the_batch_job_gives_everybody_the_services_answer(
     for row, answer in zip(rows, answers, strict=True):
         found = figures(answer)
         assert {name: _as_json(value) for name, value in row.items()} == {name: found.get(name) for name in row}
-        assert found.keys() - row.keys() == {col.REASONS}
+        assert found.keys() <= row.keys()
 
 
 def _as_json(value: object) -> object:
