@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import models
-from models.errors import ForesellError, UnknownPredictionError
+from models.errors import ForesellError, NotEnoughDataError, UnknownPredictionError
 from models.prediction import BatchOptions, Prediction
 from models.release import Manifest, Releases
 from models.settings import Settings, load_settings
@@ -42,6 +42,15 @@ def main() -> NoReturn:
         sys.exit(leaving.exit_code)
     except typer.Abort:
         sys.exit(130)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        complaints.print(
+            f"foresell: {error.strerror}: {error.filename2 or error.filename or 'writing'}; check the path, its "
+            "permissions and the space on the disk",
+            markup=False,
+        )
+        sys.exit(USER_MISTAKE)
     except Exception as error:
         if not hasattr(error, "format_message"):  # click's own complaints about the command line
             raise
@@ -80,7 +89,9 @@ def train(
 def promote(
     names: Names = None,
     workspace: Workspace = HERE,
-    version: Annotated[int | None, typer.Option(help="Promote this version by number; needs one prediction.")] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Promote this version by number; needs one prediction.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Let the challenger serve, if it is not worse than the champion and its rivals."""
@@ -285,6 +296,10 @@ def _publish(settings: Settings, step: Callable[[str], None], as_of: date | None
     from training.tracking import Tracker
 
     intake = _intake(settings, step)
+    if as_of and as_of > intake.as_of:
+        raise NotEnoughDataError(
+            f"--as-of {as_of}: the data end with {intake.last_complete_day}, so {intake.as_of} is the latest possible"
+        )
     published = write_release(
         settings,
         Tracker(settings),

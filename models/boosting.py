@@ -9,14 +9,17 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
 from models.methods import check_target
 from models.prediction import Customers, Matrix, Scores
+
+if TYPE_CHECKING:
+    # imported where it is called: it imports scikit-learn where it finds it, two seconds that most processes never use
+    import lightgbm as lgb
 
 DEFAULT_TREES = 100
 MAX_TREES = 400
@@ -52,7 +55,7 @@ class FittedBoosting:
         By rising horizon.
     """
 
-    boosters: Sequence[lgb.Booster]
+    boosters: "Sequence[lgb.Booster]"
     method: str = "lightgbm"
 
     @property
@@ -101,7 +104,7 @@ class Boosting:
         check_target(target, horizons)
         frozen = choices["trees"] if choices else [None] * len(horizons)
 
-        def fit_one(output: int) -> lgb.Booster:
+        def fit_one(output: int) -> "lgb.Booster":
             rows = ~np.isnan(target[:, output])
             known = _Known(customers.features[rows], target[rows, output], customers.as_of[rows], horizons[output])
             trees = frozen[output] or known.best_trees(seed)
@@ -112,6 +115,8 @@ class Boosting:
 
     def load(self, parts: Mapping[str, bytes]) -> FittedBoosting:
         """Return the boosters that ``parts`` hold."""
+        import lightgbm as lgb
+
         return FittedBoosting([lgb.Booster(model_str=parts[name].decode()) for name in sorted(parts)])
 
 
@@ -138,6 +143,8 @@ class _Known:
         """Return the number of trees with the lowest log loss on the late cutoffs."""
         if not self._can_choose:
             return DEFAULT_TREES
+        import lightgbm as lgb
+
         late = lgb.Dataset(self.features[self._late], self.outcome[self._late], free_raw_data=False)
         stop = lgb.early_stopping(PATIENCE, verbose=False)
         booster = _train(self.features[self._early], self.outcome[self._early], MAX_TREES, seed, [late], [stop])
@@ -156,7 +163,9 @@ def _train(
     seed: int,
     valid_sets: Sequence[Any] = (),
     callbacks: Sequence[Any] = (),
-) -> lgb.Booster:
+) -> "lgb.Booster":
+    import lightgbm as lgb
+
     return lgb.train(
         {**PARAMETERS, "seed": seed},
         lgb.Dataset(features, outcome, free_raw_data=False),

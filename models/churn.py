@@ -44,7 +44,9 @@ class ChurnAnswer(CustomerAnswer):
     probability: float | None = Field(
         description="Calibrated probability of no order in the next horizon days.", examples=[0.27]
     )
-    level: Level | None = Field(description="Cut from the probability by the configured thresholds.")
+    level: Level | None = Field(
+        description="Cut from the probability by the configured thresholds.", examples=["medium"]
+    )
 
 
 class ChurnResponse(Envelope):

@@ -92,7 +92,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 ANONYMOUS_TABLES = frozenset({col.ORDER_LINES, col.EVENTS})
 ANONYMOUS = "anonymous"
 
-VERSION = 1  # counts up when rules or casts change, so that tables kept under older ones are read again
+VERSION = 2  # counts up when rules or casts change, so that tables kept under older ones are read again
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from pydantic import TypeAdapter, ValidationError
+
 from models import columns as col
 from models.errors import InvalidRequestError
 from models.inline import InlineFeatures, InlineHistory
-from models.messages import InlineCustomer, Message, Row
+from models.messages import InlineCustomer, Instant, Message, Row
 from models.prediction import Matrix
 from models.settings import FeatureSettings
+
+_INSTANT: TypeAdapter[datetime | date] = TypeAdapter(Instant)
+_SHOWN_CHARACTERS = 60
 
 
 def inline_features(
@@ -82,10 +87,11 @@ def _rows(
 
 def _joined(value: object, field: str, zone: ZoneInfo) -> date:
     try:
-        joined = datetime.fromisoformat(str(value))
-    except ValueError:
+        joined = _INSTANT.validate_python(value)
+    except ValidationError:
+        shown = repr(value)[:_SHOWN_CHARACTERS]
         raise InvalidRequestError(
-            f"{field}: {col.JOINED_AT} {value!r} is not a date or time like 2017-03-01", field=field
+            f"{field}: {col.JOINED_AT} {shown} is not a date or time like 2017-03-01", field=field
         ) from None
     return _local(joined, field, zone)
 

@@ -3,16 +3,29 @@
 import re
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
 
 MAX_CUSTOMERS = 10_000
 MAX_CUSTOMERS_WITH_REASONS = 1_000
 
 # printable characters of any script; no control characters, no lone surrogates
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+# far from the ends of the calendar, so that days can be counted on from an as_of
+_FIRST, _LAST = date(1900, 1, 1), date(2199, 12, 31)
 
 
 def _written_out(value: Any) -> Any:
@@ -22,16 +35,35 @@ def _written_out(value: Any) -> Any:
     return value
 
 
+def _day_alone(value: Any) -> Any:
+    """Refuse a time: its offset would be dropped in silence."""
+    if isinstance(value, date) or (isinstance(value, str) and _DATE.fullmatch(value)):
+        return value
+    raise ValueError("should be a date like 2017-12-30")
+
+
+def _in_use(day: date) -> date:
+    if not _FIRST <= day <= _LAST:
+        raise ValueError(f"should be between {_FIRST} and {_LAST}")
+    return day
+
+
 Instant = Annotated[datetime | date, BeforeValidator(_written_out)]
-# far from the ends of the calendar, so that days can be counted on from it
-Day = Annotated[date, BeforeValidator(_written_out), Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
+Day = Annotated[date, BeforeValidator(_day_alone), AfterValidator(_in_use)]
 Money = Annotated[Decimal, Field(ge=-1_000_000_000, le=1_000_000_000, allow_inf_nan=False)]
+
+
+_Item = TypeVar("_Item")
+# one fault is answered: the others need not be looked for, which takes seconds in a body full of them
+_Rows = Annotated[list[_Item], FailFast()]
 
 
 class Message(BaseModel):
     """A part of a request or an answer."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), json_schema_serialization_defaults_required=True
+    )
 
 
 class OrderLine(Message):
@@ -56,7 +88,9 @@ class Contact(Message):
     campaign_id: Identifier = Field(description="The campaign.", examples=["18"])
     sent_at: Instant = Field(description="When it was sent.", examples=["2017-10-30"])
     channel: Identifier | None = Field(default=None, description="How.", examples=["mail"])
-    is_control: bool = Field(default=False, description="True when the customer was held back for comparison.")
+    is_control: bool = Field(
+        default=False, strict=True, description="True when the customer was held back for comparison."
+    )
     responded_at: Instant | None = Field(
         default=None, description="When the customer answered; null = not (yet).", examples=["2017-11-04"]
     )
@@ -77,10 +111,10 @@ class InlineCustomer(Message):
 
     customer_id: Identifier = Field(description="Returned with the answer; need not be known.", examples=["new-1"])
     as_of: Day = Field(description="The local midnight up to which the history is complete.", examples=["2018-01-01"])
-    order_lines: list[OrderLine] = Field(default=[], max_length=10_000, description="All lines before as_of.")
-    contacts: list[Contact] = Field(default=[], max_length=10_000, description="All contacts before as_of.")
-    events: list[Event] = Field(default=[], max_length=10_000, description="All events before as_of.")
-    attributes: dict[Identifier, str | int | float | None] = Field(
+    order_lines: _Rows[OrderLine] = Field(default=[], max_length=10_000, description="All lines before as_of.")
+    contacts: _Rows[Contact] = Field(default=[], max_length=10_000, description="All contacts before as_of.")
+    events: _Rows[Event] = Field(default=[], max_length=10_000, description="All events before as_of.")
+    attributes: dict[Identifier, str | StrictInt | StrictFloat | None] = Field(
         default={}, description="Attributes that the model uses; and joined_at, if known.", examples=[{"age": "35-44"}]
     )
 
@@ -88,14 +122,18 @@ class InlineCustomer(Message):
 class CustomersRequest(Message):
     """A request about customers, each by id or with a complete history."""
 
-    customers: list[Identifier | InlineCustomer] = Field(
+    customers: _Rows[Identifier | InlineCustomer] = Field(
         min_length=1,
         max_length=MAX_CUSTOMERS,
         description="Customer ids, or objects with the complete history; 1 to 10,000.",
         examples=[["900", "1228"]],
     )
     reasons: int = Field(
-        default=0, ge=0, le=10, description="Reasons for each answer; with reasons at most 1,000 customers a call."
+        default=0,
+        strict=True,
+        ge=0,
+        le=10,
+        description="Reasons for each answer; with reasons at most 1,000 customers a call.",
     )
 
     @model_validator(mode="after")

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 from ibis.expr import types as ir
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, Strict, field_validator
 
 from models import columns as col
 from models.boosting import Boosting
@@ -46,7 +46,7 @@ class RepurchaseSettings(Section):
 class RepurchaseRequest(CustomersRequest):
     """A request about customers, each by id or with a complete history."""
 
-    horizons: list[Days] | None = Field(
+    horizons: list[Annotated[Days, Strict()]] | None = Field(
         default=None,
         min_length=1,
         max_length=32,

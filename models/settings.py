@@ -222,7 +222,7 @@ def load_settings(workspace: Path) -> Settings:
     Raises
     ------
     ConfigError
-        The file is missing, is not TOML, has an unknown key or a value that is not allowed.
+        The file is missing or cannot be read, is not TOML, has an unknown key or a value that is not allowed.
     """
     path = workspace.resolve() / CONFIG_FILE
     try:
@@ -231,6 +231,8 @@ def load_settings(workspace: Path) -> Settings:
         raise ConfigError(
             f"no {CONFIG_FILE} in {workspace}: run in a workspace, or name one with --workspace"
         ) from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}; name a workspace's folder") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
     # not left to pydantic: the workspace is no key of the file, and a few more names steer pydantic-settings itself

@@ -75,8 +75,8 @@ class Bodies:
             _check_headers(Headers(scope=scope))
             body = await _whole(receive)
         except ForesellError as error:
-            # what is left of the body is not worth reading
-            await error_response(error, {"connection": "close"})(scope, receive, send)
+            # not closed: a caller who is still sending would meet a reset instead of the answer
+            await error_response(error)(scope, receive, send)
             return
         if body is not None:
             await self.app(scope, _replay(body, receive), send)
@@ -85,7 +85,8 @@ class Bodies:
 def _check_headers(headers: Headers) -> None:
     media_type = headers.get("content-type", "").split(";")[0].strip().lower()
     if media_type != "application/json":
-        raise MediaTypeError(f"Content-Type is {media_type[:100] or 'missing'!r}; send application/json")
+        shown = repr(media_type[:100]) if media_type else "missing"
+        raise MediaTypeError(f"Content-Type is {shown}; send application/json")
     encoding = headers.get("content-encoding", "identity")
     if encoding != "identity":
         raise MediaTypeError(f"Content-Encoding is {encoding[:100]!r}; send the body as it is")

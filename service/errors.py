@@ -1,7 +1,5 @@
 """What HTTP adds to Foresell's errors, and the one body that all of them have."""
 
-from collections.abc import Mapping
-
 import orjson
 from starlette.responses import Response
 
@@ -90,7 +88,7 @@ def error_body(code: str, message: str, field: str | None = None) -> bytes:
     return orjson.dumps({"error": {"code": code, "message": message, "field": field}})
 
 
-def error_response(error: ForesellError, headers: Mapping[str, str] | None = None) -> Response:
+def error_response(error: ForesellError) -> Response:
     """Return an error as the answer to a call."""
     content = error_body(error.code, error.message, error.field)
-    return Response(content, error.status, headers, media_type="application/json")
+    return Response(content, error.status, media_type="application/json")

@@ -8,6 +8,8 @@ from pydantic import ValidationError
 from models.errors import InvalidRequestError
 
 SHOWN_CHARACTERS = 60
+MOST_FAULTS = 1_000
+"""Above this none is named: pydantic can only list them all, which would hold every other call up for seconds."""
 
 Fault = tuple[tuple[str, ...], str, Mapping[str, Any]]
 
@@ -25,8 +27,10 @@ def invalid_request(error: ValidationError, body: Any) -> InvalidRequestError:
     Returns
     -------
     InvalidRequestError
-        Names the first offending field and, where it is short, its value.
+        Names the first offending field and, where it is short, its value; neither when there are too many faults.
     """
+    if error.error_count() > MOST_FAULTS:
+        return InvalidRequestError(f"body: more than {MOST_FAULTS:,} faults; /docs.json lists the fields")
     faults = [_located(detail, body) for detail in error.errors(include_url=False)]
     first = faults[0][0]
     # where a value may be one of several types, the branch that got deepest is the one that was meant

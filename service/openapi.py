@@ -48,7 +48,6 @@ class ErrorBody(BaseModel):
 
 _FAULTS = {
     400: "The body is not UTF-8 JSON, or a number is not finite.",
-    404: "There is nothing at this path.",
     405: "The path does not take this method.",
     413: "The body is larger than 8 MiB.",
     415: "The body is not labelled application/json.",

@@ -44,7 +44,9 @@ class BigSpenderAnswer(CustomerAnswer):
     """The answer for one customer."""
 
     probability: float | None = Field(description="Probability of spending at least that much.", examples=[0.31])
-    crowd: Literal["big", "usual"] | None = Field(description="Cut from the probability by the configured threshold.")
+    crowd: Literal["big", "usual"] | None = Field(
+        description="Cut from the probability by the configured threshold.", examples=["big"]
+    )
 
 
 class BigSpenderResponse(Envelope):

@@ -1,6 +1,8 @@
 import json
 import socket
+from datetime import date, timedelta
 from pathlib import Path
+from random import Random
 
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
@@ -138,3 +140,28 @@ def test_the_daily_job_publishes_and_scores_everybody(command: Command, own_shop
     assert said.code == 0
     assert json.loads(said.out)["rows"] == {"churn": 300, "repurchase": 300}
     assert Releases(own_shop / "releases").current_name() == "r000002"
+
+
+@pytest.mark.parametrize("words", [("check",), ("train",), ("score", "churn", "--out", "x.parquet")])
+def test_exit_2_when_the_workspace_is_a_file(command: Command, shop: Path, words: tuple[str, ...]) -> None:
+    said = command(*words, "--workspace", shop / "orders.csv")
+    assert (said.code, one_line(said.err)) == (2, True)
+    assert "cannot be read: Not a directory" in said.err
+
+
+def test_one_line_and_exit_2_when_a_file_stands_where_a_folder_must_be(command: Command, shop: Path) -> None:
+    (shop / "data").write_text("in the way")
+    said = command("check", "--workspace", shop)
+    assert (said.code, one_line(said.err)) == (2, True)
+    assert str(shop / "data") in said.err
+
+
+def test_training_is_refused_when_nobody_is_eligible_where_it_is_measured(command: Command, shop: Path) -> None:
+    # everybody stops in May; returns alone go on
+    random = Random(1)
+    lines = [f"c{who},{date(2024, 1, 1) + timedelta(random.randrange(150))},5" for who in range(400) for _ in range(9)]
+    lines += [f"c{day},{date(2024, 5, 30) + timedelta(day)},-1" for day in range(100)]
+    (shop / "orders.csv").write_text("customer_id,ordered_at,amount\n" + "\n".join(lines) + "\n")
+    said = command("train", "churn", "--workspace", shop)
+    assert said.code == 2
+    assert "churn: nobody is eligible on 2024-" in said.err

@@ -33,6 +33,7 @@ SECTION = "\n[predictions.big-spender]\nhorizon = 14\nleast_spend = 150\n"
 class Extended:
     """A checkout with a third prediction, and a shop that it was trained, promoted and published in."""
 
+    before: Path
     code: Path
     workspace: Path
     trained: dict[str, Any]
@@ -61,7 +62,10 @@ def add_prediction(code: Path) -> None:
 
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Extended:
-    code = copied_code(tmp_path_factory.mktemp("extended") / "code")
+    folder = tmp_path_factory.mktemp("extended")
+    # compared with a copy of the same moment: somebody may be at work in the checkout
+    before = copied_code(folder / "before")
+    code = Path(shutil.copytree(before, folder / "code"))
     add_prediction(code)
     workspace = open_shop(tmp_path_factory.mktemp("shop"))
     config = workspace / "foresell.toml"
@@ -70,7 +74,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Extended:
     (trained,) = json.loads(run_foresell("train", NAME, "--json", **words))
     run_foresell("promote", NAME, **words)
     run_foresell("publish", **words)
-    return Extended(code, workspace, trained)
+    return Extended(before, code, workspace, trained)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +97,7 @@ def files(folder: Path) -> dict[Path, str]:
 
 
 def test_one_file_and_one_line_are_all_that_was_added(extended: Extended) -> None:
-    before, after = files(CHECKOUT), files(extended.code)
+    before, after = files(extended.before), files(extended.code)
     assert after.keys() - before.keys() == {NEW_FILE}
     assert before.keys() <= after.keys()
     assert {path for path in before if before[path] != after[path]} == {LIST}

@@ -92,6 +92,12 @@ def candidate(raw: ir.Table, table: str, *, timezone: str, attributes: tuple[str
     """
     kinds = {name: kind for name, kind in schema_of(table, attributes).items() if kind != "date"}
     values = {name: raw[name] if name in raw.columns else ibis.null("string") for name in kinds}
+    # pandas writes an id that is missing as NaN: nobody is called 'nan'
+    values |= {
+        name: value.nullif(float("nan"))
+        for name, value in values.items()
+        if kinds[name] == "string" and value.type().is_floating()
+    }
     columns: dict[str, ir.Value] = {}
     for name, kind in kinds.items():
         if not _fits(values[name].type(), kind):

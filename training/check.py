@@ -2,9 +2,6 @@
 
 from datetime import date
 
-import ibis
-import numpy as np
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 from rich.console import Group
 from rich.table import Table
@@ -20,6 +17,7 @@ from models.orders import order_days
 from models.prediction import Customers, Task
 from models.settings import CutoffSettings, FeatureSettings, Settings
 from training.cutoffs import plan
+from training.frame import as_customers, spine_of_everyone
 from training.intake_report import IntakeReport
 
 
@@ -86,14 +84,8 @@ def render(report: CheckReport) -> Group:
 
 def _everyone(engine: Engine, as_of: date, settings: FeatureSettings) -> Customers:
     """Compute the one definition of the features, so that eligible means here what it means in training."""
-    ids = [engine.tables[name].select(col.CUSTOMER_ID) for name in engine.tables if name != col.PRODUCTS]
-    people = ibis.union(*ids, distinct=True).to_pyarrow()[col.CUSTOMER_ID]
-    days = pa.array([as_of] * len(people), pa.date32())
-    spine = engine.spine(pa.table({col.CUSTOMER_ID: people, col.AS_OF: days}))
-    rows = engine.to_arrow(features(engine.tables, spine, settings))
-    names = tuple(name for name in rows.column_names if name not in (col.CUSTOMER_ID, col.AS_OF))
-    matrix = np.column_stack([rows[name].to_numpy().astype(np.float32) for name in names])
-    return Customers(rows[col.CUSTOMER_ID].to_pylist(), rows[col.AS_OF].to_numpy(), matrix, names)
+    spine = spine_of_everyone(engine, as_of)
+    return as_customers(features(engine.tables, spine, settings).to_pyarrow(), settings)
 
 
 def _verdicts(everyone: Customers, report: IntakeReport, settings: Settings) -> tuple[Verdict, ...]:

@@ -17,10 +17,13 @@ from training.card import Versions
 from training.evaluate import Figure
 from training.outcome import Losses, mean_loss
 from training.registry import CHALLENGER, CHAMPION, EVALUATED, HELD, Version
+from training.report import configured
 from training.run import Trainer, choose
 from training.tracking import Tracker
 
 THE_CHAMPION = "champion"
+# they judge, and change neither what is fitted nor what it is measured on
+_FREE = frozenset({"training.margin", "training.bootstrap_samples"})
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def promote(trainer: Trainer, tracker: Tracker, *, data: str, number: int | None
     ModelMissingError
         There is no challenger, or no such version.
     ContractError
-        The tables are not the ones that the challenger was trained on.
+        The tables or the settings are not the ones that the challenger was trained with.
     ChallengerRefusedError
         It is worse; the message holds the table.
     ConcurrentChangeError
@@ -94,6 +97,11 @@ def promote(trainer: Trainer, tracker: Tracker, *, data: str, number: int | None
         if evidence["data"]["fingerprint"] != data:
             raise ContractError(
                 f"the tables changed since {name} version {challenger.version} was trained: run foresell train {name}"
+            )
+        if changed := _changed(trainer, tracker, challenger):
+            raise ContractError(
+                f"{', '.join(changed)} changed since {name} version {challenger.version} was trained: "
+                f"run foresell train {name}"
             )
         champion = tracker.version_by_alias(name, CHAMPION)
         table = _judge(trainer, tracker, challenger, champion, evidence)
@@ -176,11 +184,9 @@ def _judge(
     best = choose(prediction.methods, prediction.tasks, losses, margin=margin)
     beaten_by = None if best == method else best
     if champion is not None:
-        before = tracker.evidence(tracker.evaluated(champion).run_id)
-        # its choices frozen, on the challenger's cutoffs: neither has seen the validation windows
-        theirs = trainer.validation_losses(before["method"], before["choices"])
+        incumbent, theirs = _fitted_again(trainer, tracker, champion)
         table.append(_compared(prediction.tasks, losses[method], theirs, THE_CHAMPION))
-        if table[-1].difference.value > _allowed(prediction, method, before["method"], margin):
+        if table[-1].difference.value > _allowed(prediction, method, incumbent, margin):
             beaten_by = THE_CHAMPION
     if beaten_by:
         loss = mean_loss(prediction.tasks, losses[method])
@@ -190,6 +196,25 @@ def _judge(
             f"{beaten_by} is better, or as good within {margin} and simpler. {lines}. The champion is unchanged"
         )
     return tuple(table)
+
+
+def _fitted_again(trainer: Trainer, tracker: Tracker, champion: Version) -> tuple[str, Mapping[str, Losses]]:
+    """Return the champion's method and its losses on the challenger's cutoffs: neither has seen those windows."""
+    evaluated = tracker.evaluated(champion)
+    evidence = tracker.evidence(evaluated.run_id)
+    own = f"predictions.{champion.name}."
+    # choices are frozen, but hold for the horizons of their time alone: one number of trees for each
+    still_hold = not any(path.startswith(own) for path in _changed(trainer, tracker, evaluated))
+    return evidence["method"], trainer.validation_losses(
+        evidence["method"], evidence["choices"] if still_hold else None
+    )
+
+
+def _changed(trainer: Trainer, tracker: Tracker, version: Version) -> list[str]:
+    """Name the settings that have another value than when a version was trained."""
+    then = tracker.parameters(version.run_id)
+    now = configured(trainer.prediction, trainer.settings)
+    return [path for path, value in now.items() if path not in _FREE and then.get(path) != value]
 
 
 def _allowed(prediction: Prediction, method: str, champion: str, margin: float) -> float:

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -83,9 +83,10 @@ def publish(
     ConcurrentChangeError
         Another publish or rollback is at work.
     """
-    champions = _champions(tracker, predictions)
     releases = Releases(settings.releases)
     with locked(releases):
+        # under the lock: a version that a rollback has just rejected is seen to be held
+        champions = _champions(tracker, predictions)
         entries = {}
         for name, version in champions.items():
             progress(f"{name}: version {version.version}")
@@ -127,7 +128,7 @@ def point_to(releases: Releases, *, store: str, predictions: Mapping[str, Served
         fingerprint=opened.fingerprint,
         store=store,
         predictions=dict(predictions),
-        previous=releases.current_name(),
+        previous=_previous(releases),
     )
     content = manifest.model_dump_json(indent=2).encode()
     releases.manifests.mkdir(parents=True, exist_ok=True)
@@ -144,10 +145,12 @@ def sweep(releases: Releases, *, keep: int) -> None:
             releases.manifest_path(name).unlink()
     named = set()
     for name in releases.names():
-        manifest = releases.manifest(name)
-        named |= {manifest.store, *(model.artifact for model in manifest.predictions.values())}
+        # a manifest that cannot be read can serve no part
+        with suppress(CorruptPartError):
+            manifest = releases.manifest(name)
+            named |= {manifest.store, *(model.artifact for model in manifest.predictions.values())}
     for part in releases.parts.iterdir():
-        if part.name not in named:
+        if part.is_dir() and part.name not in named:
             shutil.rmtree(part)
 
 
@@ -168,6 +171,13 @@ def locked(releases: Releases) -> Iterator[None]:
         raise ConcurrentChangeError(
             f"another publish or rollback is at work in {releases.folder.name}/: wait for it, then run again"
         ) from None
+
+
+def _previous(releases: Releases) -> str | None:
+    # a damaged pointer is what publishing again repairs
+    with suppress(CorruptPartError):
+        return releases.current_name()
+    return None
 
 
 def _champions(tracker: Tracker, predictions: tuple[Prediction, ...]) -> dict[str, Version]:

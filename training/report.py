@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from models.metrics import BinaryMeasurement
-from models.prediction import Task
+from models.prediction import Prediction, Task
 from models.settings import Section, Settings
 from training.evaluate import Figure, Figures
 from training.intake_report import IntakeReport
@@ -26,14 +26,6 @@ _FLOOR_DRAWS = (10, 100)
 
 def parameters(outcome: Outcome, settings: Settings) -> dict[str, str]:
     """Return the parameters of a run; settings bear their path in ``foresell.toml``."""
-    prediction = outcome.prediction
-    sections: dict[str, Section] = {
-        f"predictions.{prediction.name}": prediction.settings,
-        "features": prediction.features,
-        "cutoffs": settings.cutoffs,
-        "training": settings.training,
-    }
-    configured = {f"{path}.{key}": value for path, section in sections.items() for key, value in _flat(section).items()}
     chosen = {f"choices.{key}": json.dumps(value) for key, value in outcome.artifact.fitted.choices.items()}
     return {
         "method": outcome.method,
@@ -41,9 +33,20 @@ def parameters(outcome: Outcome, settings: Settings) -> dict[str, str]:
         "features.count": str(len(outcome.artifact.names)),
         "features.fingerprint": outcome.artifact.fingerprint,
         **chosen,
-        **configured,
+        **configured(outcome.prediction, settings),
         **_cutoffs(outcome),
     }
+
+
+def configured(prediction: Prediction, settings: Settings) -> dict[str, str]:
+    """Return the settings behind a run by their path in ``foresell.toml``, e.g. ``predictions.churn.horizon``."""
+    sections: dict[str, Section] = {
+        f"predictions.{prediction.name}": prediction.settings,
+        "features": prediction.features,
+        "cutoffs": settings.cutoffs,
+        "training": settings.training,
+    }
+    return {f"{path}.{key}": value for path, section in sections.items() for key, value in _flat(section).items()}
 
 
 def windows(outcome: Outcome, task: Task) -> dict[str, list[str]]:

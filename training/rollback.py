@@ -36,6 +36,8 @@ def rollback(settings: Settings, tracker: Tracker, names: Sequence[str], *, now:
         The current release does not serve this prediction.
     ReleaseMissingError
         Nothing has been published, or no earlier release served another version that is not held.
+    CorruptPartError, FingerprintMismatchError, InvalidModelOutputError
+        The earlier version cannot be served, or was fitted on other features than the store has; nothing was changed.
     ConcurrentChangeError
         Another publish or rollback is at work.
     """
@@ -45,11 +47,13 @@ def rollback(settings: Settings, tracker: Tracker, names: Sequence[str], *, now:
         served = dict(current.predictions)
         earlier = {name: _earlier(releases, tracker, current, name) for name in names or served}
         for name, before in earlier.items():
+            version = tracker.version(name, int(before.model.version))
+            # all are proved before anything changes: one that does not fit the store leaves the registry as it is
+            served[name] = served_model(releases, tracker, version, before.artifact, current.store)
+        for name, before in earlier.items():
             # the registry first: a rollback that is killed here and run again ends in the same place
             tracker.set_version_tag(name, int(current.predictions[name].model.version), HELD, now.isoformat())
             tracker.set_alias(name, CHAMPION, int(before.model.version))
-            version = tracker.version(name, int(before.model.version))
-            served[name] = served_model(releases, tracker, version, before.artifact, current.store)
         return point_to(releases, store=current.store, predictions=served, now=now)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from models import columns as col
 from models.artifact import Artifact, golden_customers
 from models.engines import open_duckdb
-from models.errors import UnknownMethodError
+from models.errors import NotEnoughDataError, UnknownMethodError
 from models.features import fingerprint
 from models.prediction import Customers, Fitted, Measurement, Prediction, Task
 from models.settings import Settings
@@ -106,7 +106,13 @@ class Trainer:
 
     def _measured(self, fitted: Fitted, task: Task, day: date) -> Measurement:
         window = self.examples.at([day]).known_by(day + timedelta(task.horizon))
-        return self.prediction.measure(fitted, window, task)
+        measurement = self.prediction.measure(fitted, window, task)
+        if not len(measurement.loss):
+            raise NotEnoughDataError(
+                f"{self.prediction.name}: nobody is eligible on {day}, where {task.horizon} days are measured; at "
+                f"least one is needed: see [predictions.{self.prediction.name}] and cutoffs.newest_test"
+            )
+        return measurement
 
 
 def train(trainer: Trainer, method: str | None = None) -> Outcome:
@@ -123,6 +129,8 @@ def train(trainer: Trainer, method: str | None = None) -> Outcome:
     ------
     UnknownMethodError
         The prediction has no such method.
+    NotEnoughDataError
+        There are too few examples, or only one class, or nobody to measure on.
     """
     prediction, training = trainer.prediction, trainer.settings.training
     if method is not None and method not in prediction.methods:

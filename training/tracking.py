@@ -156,6 +156,11 @@ class Tracker(Registry):
         found: dict[str, Any] = orjson.loads(self._file(run_id, EVIDENCE))
         return found
 
+    def parameters(self, run_id: str) -> dict[str, str]:
+        """Return the parameters of a training run in full, as ``training.report.parameters`` gave them."""
+        found: dict[str, str] = orjson.loads(self._file(run_id, FACTS))["parameters"]
+        return found
+
     def validation_losses(self, run_id: str) -> dict[str, dict[str, NDArray[np.float64]]]:
         """Return method -> task tag -> validation loss of each (customer, fold), as ``Outcome.validation`` has them."""
         return losses_from_npz(self._file(run_id, LOSSES))

@@ -128,6 +128,14 @@ def test_joined_at_is_read_as_a_time_and_taken_to_the_zone():
     )
 
 
+@pytest.mark.parametrize("value", [20170301, "20170301", "2017-W09-3", 1.5, "x" * 100_000])
+def test_joined_at_is_refused_when_another_time_would_be(value):
+    refused("customers.3.attributes.joined_at", "is not a date or time", attributes={"joined_at": value})
+    with pytest.raises(InvalidRequestError) as error:
+        history_of(customer(attributes={"joined_at": value}))
+    assert len(error.value.message) < 200
+
+
 def test_a_time_that_leaves_the_calendar_in_the_zone_is_refused():
     first = "0001-01-01T00:00:00+14:00"
     refused(

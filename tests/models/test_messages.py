@@ -30,7 +30,7 @@ def test_a_request_with_reasons_may_name_1000_customers():
         ask(["900"] * 1_001, reasons=1)
 
 
-@pytest.mark.parametrize("reasons", [-1, 11, 1.5, None, "many"])
+@pytest.mark.parametrize("reasons", [-1, 11, 1.5, None, "many", "3", True])
 def test_a_request_is_refused_when_reasons_are_not_0_to_10(reasons):
     with pytest.raises(ValidationError, match="reasons"):
         ask(["900"], reasons=reasons)
@@ -115,10 +115,20 @@ def test_a_time_may_be_a_day_or_have_an_offset(value):
     assert OrderLine.model_validate({"ordered_at": value}).ordered_at.isoformat().startswith("2017-12-30")
 
 
-@pytest.mark.parametrize("value", ["2017-02-29", "2017-13-01", "2018-01-01T05:00:00", "1899-12-31", "9999-12-31"])
+@pytest.mark.parametrize(
+    "value",
+    ["2017-02-29", "2017-13-01", "2018-01-01T05:00:00", "1899-12-31", "9999-12-31", "2018-01-01T00:00:00+05:00"],
+)
 def test_an_as_of_is_refused_when_it_is_no_midnight_of_the_calendar_in_use(value):
     with pytest.raises(ValidationError, match="as_of"):
         InlineCustomer.model_validate({"customer_id": "a", "as_of": value})
+
+
+def test_an_attribute_or_a_flag_is_refused_when_it_is_of_another_type():
+    with pytest.raises(ValidationError, match="attributes"):
+        InlineCustomer.model_validate({"customer_id": "a", "as_of": "2018-01-01", "attributes": {"age": True}})
+    with pytest.raises(ValidationError, match="is_control"):
+        Contact.model_validate({"campaign_id": "18", "sent_at": "2017-12-30", "is_control": "yes"})
 
 
 def test_a_history_is_refused_when_it_has_more_than_10000_lines():

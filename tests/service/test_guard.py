@@ -1,7 +1,11 @@
 import asyncio
+import socket
+from http.client import HTTPConnection
+from threading import Thread
 from typing import Any
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
@@ -65,6 +69,8 @@ def test_a_body_is_refused_when_it_is_not_finite_json(client: TestClient, body: 
         (b'{"customers": ["a"], "reason": 1}', "reason", ["not a known field"]),
         (b'{"customers": ["a"], "reasons": 11}', "reasons", ["10", "got 11"]),
         (b'{"customers": ["a"], "reasons": 1.5}', "reasons", ["integer"]),
+        (b'{"customers": ["a"], "reasons": true}', "reasons", ["integer"]),
+        (b'{"customers": ["a"], "reasons": "1"}', "reasons", ["integer"]),
         (b'{"customers": [{"customer_id": "n"}]}', "customers.0.as_of", ["required"]),
         (b'{"customers": [{"customer_id": "n", "as_of": "soon"}]}', "customers.0.as_of", ["date", "'soon'"]),
         (
@@ -101,6 +107,16 @@ def test_a_large_value_is_not_echoed_when_it_is_refused(client: TestClient) -> N
     response = client.post(CHURN, json={"customers": ["x" * 100_000]})
     refused(response, 422, "invalid_request", "256", field="customers.0")
     assert len(response.content) < 500
+
+
+def test_no_field_is_named_when_a_body_is_full_of_faults(client: TestClient) -> None:
+    refused(client.post(CHURN, json={f"key{number}": 1 for number in range(2_000)}), 422, "invalid_request", "1,000")
+
+
+def test_the_first_line_is_named_when_all_lines_are_faulty(client: TestClient) -> None:
+    wrong = {"customer_id": "n", "as_of": "2018-01-01", "order_lines": [{"ordered_at": "soon"}] * 10_000}
+    response = client.post(CHURN, json={"customers": [wrong] * 5})
+    refused(response, 422, "invalid_request", "'soon'", field="customers.0.order_lines.0.ordered_at")
 
 
 def test_a_line_after_as_of_is_refused(client: TestClient) -> None:
@@ -153,6 +169,22 @@ def test_a_request_id_is_made_when_the_callers_is_not_usable(client: TestClient,
     made = client.get("/livez", headers={"X-Request-Id": taken.encode("latin-1")}).headers["x-request-id"]
     assert made != taken
     assert len(made) == 32
+
+
+def test_a_caller_who_sends_everything_first_reads_the_refusal() -> None:
+    # over a real socket: closing it on what is still being sent would reset it
+    server = uvicorn.Server(uvicorn.Config(Bodies(never, [CHURN]), log_level="error", lifespan="off"))
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    connection = HTTPConnection(*listener.getsockname(), timeout=10)
+    try:
+        connection.request("POST", CHURN, b"x" * (4 * MAX_BODY_BYTES), {"Content-Type": "application/json"})
+        assert connection.getresponse().status == 413
+    finally:
+        connection.close()
+        server.should_exit = True
+        thread.join()
 
 
 def run(app: Any, scope: dict[str, Any], messages: list[Message]) -> list[Message]:

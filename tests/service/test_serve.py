@@ -92,6 +92,12 @@ def test_one_line_says_what_to_do_when_the_port_is_taken(settings: Settings, pub
             serve(busy)
 
 
+def test_importing_the_service_imports_nothing_that_starting_does_not_need() -> None:
+    code = "import sys, service.app; print(*{'lightgbm', 'mlflow', 'optuna', 'sklearn', 'training'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_serving_is_refused_when_nothing_is_published(settings: Settings) -> None:
     with pytest.raises(ReleaseMissingError, match="no release in releases/"):
         serve(settings)

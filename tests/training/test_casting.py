@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from models import columns as col
+from models.contracts import given
 from models.errors import ContractError
 from training.casting import attribute_columns, candidate
 
@@ -101,3 +102,10 @@ def test_attribute_is_refused_when_it_is_no_column_of_customers() -> None:
         attribute_columns(None, ("age",))
     with pytest.raises(ContractError, match="attribute 'joined_at' is a column of the contract itself"):
         attribute_columns(raw, ("joined_at",))
+
+
+def test_an_id_is_missing_when_it_is_not_a_number() -> None:
+    raw = ibis.memtable(pa.table({col.CUSTOMER_ID: pa.array([12.0, float("nan"), None])}))
+    rows = candidate(raw, col.ORDER_LINES, timezone="UTC", attributes=()).to_pyarrow()
+    assert rows[col.CUSTOMER_ID].to_pylist() == ["12.0", None, None]
+    assert rows[given(col.CUSTOMER_ID)].to_pylist() == [True, False, False]

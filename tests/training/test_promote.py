@@ -85,6 +85,45 @@ def test_an_unknown_version_is_named_with_those_that_exist(command: Command, own
     assert "churn has no version 99; it has" in said.err
 
 
+@pytest.mark.parametrize(
+    ("name", "setting", "changed", "told"),
+    [
+        ("repurchase", "horizons = [7, 14]", "horizons = [7, 21]", "predictions.repurchase.horizons"),
+        ("churn", "active_days = 30", "active_days = 60", "predictions.churn.active_days"),
+        ("churn", "folds = 1", "folds = 2", "cutoffs.folds"),
+    ],
+)
+def test_promotion_is_refused_when_a_setting_changed_since_training(
+    command: Command, own_shop: Path, name: str, setting: str, changed: str, told: str
+) -> None:
+    config = (own_shop / "foresell.toml").read_text()
+    (own_shop / "foresell.toml").write_text(config.replace(setting, changed))
+    said = command("promote", name, "--workspace", own_shop)
+    assert said.code == 2
+    assert f"{told} changed since {name} version 1 was trained: run foresell train {name}" in said.err
+
+
+def test_a_champion_is_compared_when_the_horizons_became_more(
+    command: Command, own_shop: Path, tracker: Tracker
+) -> None:
+    # a champion of trees, with a number of trees for each of fewer horizons
+    assert command("train", "repurchase", "--method", "lightgbm", "--workspace", own_shop).code == 0
+    trees = tracker.require_alias("repurchase", CHALLENGER)
+    tracker.set_alias("repurchase", CHAMPION, trees.version)
+    config = (own_shop / "foresell.toml").read_text()
+    (own_shop / "foresell.toml").write_text(config.replace("horizons = [7, 14]", "horizons = [7, 14, 21, 30]"))
+    assert command("train", "repurchase", "--workspace", own_shop).code == 0
+    said = command("promote", "repurchase", "--workspace", own_shop, "--json")
+    assert (said.code, "Traceback" in said.err) == (0, False)
+    assert any(line.startswith("champion ") for line in json.loads(said.out)[0]["table"])
+
+
+def test_a_version_is_refused_when_its_number_is_none(command: Command, own_shop: Path) -> None:
+    said = command("promote", "churn", "--version", 0, "--workspace", own_shop)
+    assert said.code == 2
+    assert "--version" in said.err
+
+
 def _new(folder: Path) -> Path:
     folder.mkdir()
     return folder

@@ -1,18 +1,23 @@
 import signal
 import subprocess
 import sys
-from datetime import date
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from models import predictions
+from models.errors import ModelMissingError
 from models.parts import verify
 from models.release import Manifest, Releases
 from models.settings import load_settings
 from models.store import open_store
 from tests.commands import Command
 from tests.shop import FAITHFUL
+from training.publish import publish
 from training.registry import CHAMPION, HELD
 from training.tracking import Tracker
 
@@ -147,6 +152,65 @@ def test_rollback_is_refused_when_there_is_nothing_earlier(command: Command, own
     said = command("rollback", "churn", "--workspace", own_shop)
     assert said.code == 2
     assert "no release on disk served another version of churn" in said.err
+
+
+def test_publishing_is_refused_when_the_day_lies_after_the_data(
+    command: Command, own_shop: Path, releases: Releases
+) -> None:
+    before = releases.pointer.read_text()
+    said = command("publish", "--workspace", own_shop, "--as-of", "2024-07-20")
+    assert said.code == 2
+    assert "the data end with 2024-07-18, so 2024-07-19 is the latest possible" in said.err
+    assert releases.pointer.read_text() == before
+
+
+def test_publishing_again_repairs_a_damaged_pointer(command: Command, own_shop: Path, releases: Releases) -> None:
+    releases.pointer.write_text("half of a na")
+    assert command("publish", "--workspace", own_shop).code == 0
+    assert (releases.current().name, releases.current().previous) == ("r000002", None)
+
+
+def test_publishing_ends_well_when_an_old_manifest_or_a_stray_file_lies_there(
+    command: Command, own_shop: Path, releases: Releases
+) -> None:
+    old = releases.manifest_path("r000001")
+    old.write_bytes(old.read_bytes()[:100])
+    (releases.parts / ".DS_Store").write_text("not ours")
+    assert command("publish", "--workspace", own_shop).code == 0
+    for digest in parts_of(releases.current()):
+        verify(releases.part(digest), digest)
+
+
+def test_a_champion_that_was_rejected_while_publishing_waited_is_not_served(
+    own_shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(own_shop)
+    tracker = Tracker(settings)
+    champion = tracker.require_alias("churn", CHAMPION)
+
+    @contextmanager
+    def locked_after_a_rollback(_: Releases) -> Iterator[None]:
+        tracker.set_version_tag("churn", champion.version, HELD, "meanwhile")
+        yield
+
+    monkeypatch.setattr("training.publish.locked", locked_after_a_rollback)
+    with pytest.raises(ModelMissingError, match="was rolled back and is held"):
+        publish(settings, tracker, predictions(settings.models), as_of=date(2024, 6, 1), now=datetime.now(UTC))
+
+
+def test_rollback_changes_nothing_when_the_earlier_version_does_not_fit_the_store(
+    command: Command, own_shop: Path, releases: Releases
+) -> None:
+    second = _promote_again(command, own_shop, "churn")
+    earlier = releases.part(releases.manifest("r000001").predictions["churn"].artifact)
+    (earlier / "medians.npy").write_bytes(b"damaged")
+    before = releases.pointer.read_text()
+    said = command("rollback", "churn", "--workspace", own_shop)
+    champion = Tracker(load_settings(own_shop)).require_alias("churn", CHAMPION)
+    assert said.code == 2
+    assert "medians.npy" in said.err
+    assert (champion.version, HELD in champion.tags) == (second, False)
+    assert releases.pointer.read_text() == before
 
 
 @pytest.mark.slow
