@@ -22,7 +22,8 @@ from models.settings import Settings, load_settings
 USER_MISTAKE = 2
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-console = Console(highlight=False)
+# a log has no width of its own, and a table that is cut says nothing
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 complaints = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Workspace = Annotated[Path, typer.Option("--workspace", "-w", help="The folder that holds foresell.toml.")]
@@ -151,7 +152,7 @@ def score(
 
 @app.command()
 def run(
-    out: Annotated[Path, typer.Option(help="Folder for one <prediction>.parquet each.")] = Path("scores"),
+    out: Annotated[Path | None, typer.Option(help="Folder for the files; default: scores/ of the workspace.")] = None,
     workspace: Workspace = HERE,
     json: Json = False,
 ) -> None:
@@ -159,8 +160,9 @@ def run(
     settings = _settings(workspace)
     with steps(quiet=json) as step:
         manifest = _publish(settings, step)
-        out.mkdir(parents=True, exist_ok=True)
-        files = {name: out / f"{name}.parquet" for name in manifest.predictions}
+        folder = out or settings.workspace / "scores"
+        folder.mkdir(parents=True, exist_ok=True)
+        files = {name: folder / f"{name}.parquet" for name in manifest.predictions}
         rows = {name: _score(settings, name, file, step, BatchOptions()) for name, file in files.items()}
     lines = [f"{name}: {rows[name]:,} customers scored: {files[name]}" for name in files]
     show({**_release(manifest), "rows": rows} if json else "\n".join([_release_sentence(manifest), *lines]))

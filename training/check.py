@@ -13,6 +13,7 @@ from models.contracts import ANONYMOUS, rule_descriptions
 from models.engines import Engine, open_duckdb
 from models.errors import NotEnoughDataError
 from models.features import features
+from models.methods import MIN_EXAMPLES
 from models.orders import order_days
 from models.prediction import Customers, Task
 from models.settings import CutoffSettings, FeatureSettings, Settings
@@ -102,9 +103,12 @@ def _verdict(name: str, task: Task, eligible: int, first: date, as_of: date, cut
     history = max((as_of - first).days, 0)
     windows = history // task.horizon
     sentence = f"{eligible:,} customers eligible, {history:,} days of history hold {windows:,} whole horizons"
-    ready = eligible > 0
+    ready = eligible >= MIN_EXAMPLES
     if not ready:
-        sentence = f"nobody is eligible at {as_of}: see the settings under [predictions.{name}]"
+        sentence = (
+            f"{eligible:,} customers eligible at {as_of}, at least {MIN_EXAMPLES} are needed: bring more customers, or "
+            f"widen the settings under [predictions.{name}]"
+        )
     try:
         plan(cutoffs, (task,), first_day=first, end=as_of)
     except NotEnoughDataError as error:

@@ -14,19 +14,22 @@ from models.features import catalogue, features
 from models.prediction import Customers, Examples, Prediction
 from models.settings import FeatureSettings
 
-_KNOWN_SINCE: Mapping[str, str | None] = {
+_KNOWN_SINCE: Mapping[str, str] = {
     col.ORDER_LINES: col.ORDER_DAY,
-    col.CUSTOMERS: None,
+    col.CUSTOMERS: col.JOINED_DAY,
     col.CONTACTS: col.SENT_DAY,
     col.EVENTS: col.OCCURRED_DAY,
 }
 
 
 def population(tables: Mapping[str, ir.Table], as_of: date) -> ir.Table:
-    """Return everybody who is known before ``as_of`` from any table: (customer_id), unique."""
+    """Return everybody who is known before ``as_of`` from any table: (customer_id), unique.
+
+    A row of the customers table without a joining day counts as known.
+    """
     known = [
-        (tables[name] if day is None else tables[name].filter(tables[name][day] < as_of)).select(col.CUSTOMER_ID)
-        for name, day in _KNOWN_SINCE.items()
+        table.filter(table[day].isnull() | (table[day] < as_of)).select(col.CUSTOMER_ID)
+        for table, day in ((tables[name], day) for name, day in _KNOWN_SINCE.items())
     ]
     everyone = known[0]
     for more in known[1:]:

@@ -109,6 +109,7 @@ def promote(trainer: Trainer, tracker: Tracker, *, data: str, number: int | None
         artifact = trainer.artifact(evidence["method"], trainer.plan.end, evidence["choices"])
         served = _register(tracker, artifact, challenger)
         make_champion(tracker, served, expected=champion)
+        tracker.delete_alias(name, CHALLENGER)
     return Promoted(tracker.version(name, served.version), table)
 
 

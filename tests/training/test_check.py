@@ -2,6 +2,7 @@ import io
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from models.settings import Settings
@@ -35,13 +36,20 @@ def test_report_counts_customers_and_orders_when_some_lines_are_returns(tmp_path
     assert CheckReport.model_validate_json(report.model_dump_json()) == report
 
 
-def test_predictions_are_ready_when_the_history_is_long_enough(tmp_path: Path) -> None:
+def test_predictions_are_ready_when_the_history_is_long_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.check.MIN_EXAMPLES", 1)
     verdicts = {(v.prediction, v.horizon_days): v for v in check(tmp_path, days=360).verdicts}
     assert set(verdicts) >= {("churn", 30), ("repurchase", 7), ("repurchase", 30), ("repurchase", 90)}
     churn, repurchase = verdicts["churn", 30], verdicts["repurchase", 7]
     assert churn.ready
     assert (churn.eligible, churn.history_days, churn.whole_horizons) == (1, 360, 12)
     assert (repurchase.ready, repurchase.eligible, repurchase.whole_horizons) == (True, 2, 51)
+
+
+def test_prediction_is_not_ready_when_few_customers_are_eligible(tmp_path: Path) -> None:
+    verdict = next(v for v in check(tmp_path, days=360).verdicts if v.prediction == "churn")
+    assert not verdict.ready
+    assert "1 customers eligible at 2024-12-26, at least 100 are needed" in verdict.sentence
 
 
 def test_prediction_is_not_ready_when_the_history_is_short(tmp_path: Path) -> None:

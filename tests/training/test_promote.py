@@ -39,8 +39,10 @@ def test_a_newer_fit_of_the_champion_is_promoted_when_it_is_as_good(
     champion = tracker.require_alias("churn", CHAMPION)
     assert said.code == 0
     assert any(line.startswith("champion ") for line in json.loads(said.out)[0]["table"])
-    assert tracker.evaluated(champion) == challenger
+    assert tracker.evaluated(champion).run_id == challenger.run_id
     assert champion.version == challenger.version + 1
+    # it was the challenger once: promoting again would fit it again for nothing
+    assert tracker.version_by_alias("churn", CHALLENGER) is None
 
 
 def test_the_served_version_keeps_the_choices_of_the_evaluated_one(tracker: Tracker, tmp_path: Path) -> None:
@@ -60,14 +62,14 @@ def test_the_served_version_keeps_the_choices_of_the_evaluated_one(tracker: Trac
 def test_promotion_is_refused_when_the_tables_changed_since_training(command: Command, own_shop: Path) -> None:
     with (own_shop / "orders.csv").open("a") as file:
         file.write("002,2024-07-01T12:00:00,late,p1,1,9.99\n")
-    said = command("promote", "churn", "--workspace", own_shop)
+    said = command("promote", "churn", "--version", 1, "--workspace", own_shop)
     assert said.code == 2
     assert "the tables changed since churn version 1 was trained: run foresell train churn" in said.err
 
 
 def test_promotion_is_refused_when_another_one_is_at_work(command: Command, own_shop: Path) -> None:
     with FileLock(own_shop / "mlruns" / ".promote-churn.lock"):
-        said = command("promote", "churn", "--workspace", own_shop)
+        said = command("promote", "churn", "--version", 1, "--workspace", own_shop)
     assert said.code == 2
     assert "another promotion of churn is at work" in said.err
 
@@ -98,7 +100,7 @@ def test_promotion_is_refused_when_a_setting_changed_since_training(
 ) -> None:
     config = (own_shop / "foresell.toml").read_text()
     (own_shop / "foresell.toml").write_text(config.replace(setting, changed))
-    said = command("promote", name, "--workspace", own_shop)
+    said = command("promote", name, "--version", 1, "--workspace", own_shop)
     assert said.code == 2
     assert f"{told} changed since {name} version 1 was trained: run foresell train {name}" in said.err
 
