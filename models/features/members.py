@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import ibis
 from ibis.expr import types as ir
 
 from models import columns as col
@@ -11,7 +12,9 @@ from models.settings import FeatureSettings
 
 
 def history(tables: Mapping[str, ir.Table], settings: FeatureSettings) -> ir.Table:  # noqa: ARG001
-    """Find the day on which each customer joined; the first one where there are several.
+    """Find the days on which each customer is said to have joined, and since when each is known.
+
+    A row that holds from a later day than it says somebody joined was written on that later day.
 
     Parameters
     ----------
@@ -21,12 +24,16 @@ def history(tables: Mapping[str, ir.Table], settings: FeatureSettings) -> ir.Tab
         Not used; every source is called alike.
     """
     customers = tables[col.CUSTOMERS]
-    return customers.group_by(col.CUSTOMER_ID).aggregate(day=day_number(customers[col.JOINED_DAY]).min())
+    said = customers.filter(customers[col.JOINED_DAY].notnull())
+    day = day_number(said[col.JOINED_DAY])
+    return said.select(
+        col.CUSTOMER_ID, day=day, since=ibis.greatest(day, day_number(said[col.VALID_DAY]).fill_null(day))
+    )
 
 
 def known(history: ir.Table, cutoff: ir.IntegerValue) -> ir.BooleanValue:
-    """Tell who joined before the cutoff."""
-    return history.day < cutoff
+    """Tell what was known before the cutoff."""
+    return history.since < cutoff
 
 
 def definitions(settings: FeatureSettings) -> tuple[Definition, ...]:  # noqa: ARG001
@@ -37,5 +44,5 @@ def definitions(settings: FeatureSettings) -> tuple[Definition, ...]:  # noqa: A
     settings : FeatureSettings
         Not used; every source is called alike.
     """
-    text = "Days since the customer joined."
+    text = "Days since the customer joined, the first time where there are several."
     return (define("member_days", "days", "not known to have joined", "tenure", text, lambda h: h.age.max()),)
