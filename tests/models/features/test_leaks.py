@@ -29,7 +29,8 @@ ON_THE_DAY = Person(
     order_lines=[line(0, "soap", amount="7")],
     contacts=[contact(0, 0)],
     events=[event(0)],
-    customers=[member(0, 0, income="5", age="old", home="owns", points="1")],
+    # the second row is written on the day, whatever it says about earlier ones
+    customers=[member(0, 0, income="5", age="old", home="owns", points="1"), member(0, 30)],
 )
 EDGE = Story(Person(), ON_THE_DAY)
 
