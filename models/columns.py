@@ -57,6 +57,9 @@ KIND = "kind"
 AS_OF = "as_of"  # local midnight that divides past from future, as a date
 NEXT_ORDER_DAYS = "next_order_days"  # whole days from as_of to the first order on or after it; null = none in the data
 
+NEXT_BASKET = "next_basket"  # product ids of the first order day in the window; null = none
+WINDOW_PRODUCTS = "window_products"  # product ids of the whole window; null = none
+
 # quarantine
 RULE = "rule"  # the row rule that a rejected row broke
 

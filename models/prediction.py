@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from models.inline import InlineFeatures
 from models.messages import Envelope, ModelReference
+from models.purchases import Histories
 from models.settings import FeatureSettings, Section
 from models.store import Store
 
@@ -39,12 +40,15 @@ class Customers:
         Feature values in the catalogue's order; NaN is null.
     names : tuple of str, length f
         Feature names.
+    histories : Histories, optional
+        What each row bought, where the prediction reads it.
     """
 
     ids: Sequence[str]
     as_of: NDArray[np.datetime64]
     features: Matrix
     names: tuple[str, ...]
+    histories: Histories | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -57,7 +61,8 @@ class Customers:
         """Return the given rows (indices or a mask)."""
         picked = np.flatnonzero(rows) if rows.dtype == bool else rows
         ids = [self.ids[row] for row in picked.tolist()]
-        return replace(self, ids=ids, as_of=self.as_of[picked], features=self.features[picked])
+        histories = self.histories and self.histories.take(picked)
+        return replace(self, ids=ids, as_of=self.as_of[picked], features=self.features[picked], histories=histories)
 
 
 @dataclass(frozen=True)
@@ -190,7 +195,8 @@ class Served:
     def customers_at(self, rows: NDArray[np.int64]) -> Customers:
         """Return the store's customers at the given rows."""
         as_of = np.full(len(rows), np.datetime64(self.store.as_of, "D"))
-        return Customers(self.store.ids_at(rows), as_of, self.store.features_at(rows), self.store.names)
+        ids, features = self.store.ids_at(rows), self.store.features_at(rows)
+        return Customers(ids, as_of, features, self.store.names, self.store.histories_at(rows, as_of))
 
 
 @dataclass(frozen=True)
@@ -216,6 +222,10 @@ class Prediction(ABC):
     request: ClassVar[type[BaseModel]]
     response: ClassVar[type[BaseModel]]
 
+    reads_histories: ClassVar[bool] = False
+    """Whether it needs ``Customers.histories``."""
+    in_batch: ClassVar[bool] = True
+    """Whether the batch job answers for everybody; where not, ``table`` refuses."""
     Settings: ClassVar[type[Section]]
     """Its own section of the configuration; saved with each artifact."""
 
@@ -273,6 +283,10 @@ class Prediction(ABC):
     @abstractmethod
     def load(self, method: str, parts: Mapping[str, bytes]) -> Fitted:
         """Return the fitted method that ``parts`` hold; the bytes must have been verified."""
+
+    def golden_histories(self, fitted: Fitted, count: int) -> Histories | None:
+        """Return synthetic purchases of the golden customers, made from the fitted method alone; None = not read."""
+        return None
 
     @abstractmethod
     def measure(self, fitted: Fitted, examples: Examples, task: Task) -> Measurement:

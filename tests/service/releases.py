@@ -14,6 +14,7 @@ from models.features import catalogue, fingerprint
 from models.messages import ModelReference
 from models.parts import canonical_json, replace_file, seal
 from models.prediction import Customers, Examples, Fitted, Prediction
+from models.purchases import nothing_bought
 from models.release import Manifest, Releases, ServedModel
 from models.settings import FeatureSettings
 from models.store import open_store, write_store
@@ -59,7 +60,7 @@ def publish_store(releases: Releases, scratch: Path, count: int = CUSTOMERS) -> 
     columns = dict(zip(NAMES, features(count).T, strict=True))
     batch = pa.RecordBatch.from_pydict({col.CUSTOMER_ID: customer_ids(count), **columns})
     write_store(
-        draft, [batch], customers=count, products=products, as_of=AS_OF, names=NAMES,
+        draft, [batch], customers=count, products=products, purchases=nothing_bought(count), as_of=AS_OF, names=NAMES,
         fingerprint=fingerprint(SETTINGS), settings=SETTINGS,
     )  # fmt: skip
     return seal_into(releases.parts, draft, seal(draft))
