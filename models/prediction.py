@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -198,6 +198,13 @@ class Served:
         ids, features = self.store.ids_at(rows), self.store.features_at(rows)
         return Customers(ids, as_of, features, self.store.names, self.store.histories_at(rows, as_of))
 
+    def known_customers(self, count: int) -> list[str]:
+        """Return customers to ask about: eligible ones among the first, and one who is not where there is one."""
+        customers = self.customers_at(np.arange(min(len(self.store), 1_000)))
+        eligible = self.prediction.eligible(customers)
+        picked = [*np.flatnonzero(eligible)[:count], *np.flatnonzero(~eligible)[:1]]
+        return [customers.ids[row] for row in picked]
+
 
 @dataclass(frozen=True)
 class BatchOptions:
@@ -207,9 +214,16 @@ class BatchOptions:
     ----------
     reasons : int
         Reasons for each customer, 0..10; they cost over a millisecond a row.
+    k : int
+        Products for each customer, 1..100, where products are answered.
+    mode, level : str
+        Which products, and whether products or categories.
     """
 
     reasons: int = 0
+    k: int = 10
+    mode: Literal["any", "new", "repeat", "basket"] = "any"
+    level: Literal["product", "category"] = "product"
 
 
 class Prediction(ABC):
@@ -312,7 +326,15 @@ class Prediction(ABC):
 
     @abstractmethod
     def answer(self, served: Served, request: Any) -> BaseModel:
-        """Answer one typed request; the response has one answer for each customer asked for, in order."""
+        """Answer one typed request."""
+
+    def example(self, served: Served) -> dict[str, Any]:
+        """Return a request about customers of the store, as JSON: what a demonstration asks."""
+        return {"customers": served.known_customers(2)}
+
+    def warm(self, served: Served) -> None:
+        """Do the work of an answer once, so that what is made on first use is there before the first call."""
+        self.table(served, np.arange(min(2, len(served.store))), BatchOptions(reasons=1))
 
     @abstractmethod
     def table(self, served: Served, rows: NDArray[np.int64], options: BatchOptions) -> pa.Table:
