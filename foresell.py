@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -29,6 +29,8 @@ complaints = Console(stderr=True, highlight=False, soft_wrap=True)
 Workspace = Annotated[Path, typer.Option("--workspace", "-w", help="The folder that holds foresell.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Predictions; default: all.", metavar="[PREDICTION]...")]
+Mode = Literal["any", "new", "repeat"]
+Level = Literal["product", "category"]
 HERE = Path()
 
 
@@ -82,8 +84,15 @@ def train(
     settings = _settings(workspace)
     wanted = _wanted(settings, names)
     with steps(quiet=json) as step:
-        lines = [_train(settings, prediction, step, method) for prediction in wanted]
-    show(lines if json else "\n".join(f"{line['prediction']}: {line['sentence']}" for line in lines))
+        trained = [_train_or_explain(settings, prediction, step, method) for prediction in wanted]
+    lines = [line for line in trained if not isinstance(line, NotEnoughDataError)]
+    refused = [line for line in trained if isinstance(line, NotEnoughDataError)]
+    if lines:
+        show(lines if json else "\n".join(f"{line['prediction']}: {line['sentence']}" for line in lines))
+    for error in refused[:-1]:
+        complaints.print(f"foresell: {error.message}", markup=False)
+    if refused:
+        raise refused[-1]
 
 
 @app.command()
@@ -140,14 +149,37 @@ def score(
     out: Annotated[Path, typer.Option(help="A .parquet or .csv file.")],
     workspace: Workspace = HERE,
     reasons: Annotated[int, typer.Option(min=0, max=10, help="Reasons a customer; over a millisecond a row.")] = 0,
+    k: Annotated[int, typer.Option("--k", min=1, max=100, help="Products a customer.")] = 10,
+    mode: Annotated[Mode, typer.Option(help="Which products.")] = "any",
+    level: Annotated[Level, typer.Option(help="Products, or categories.")] = "product",
     json: Json = False,
 ) -> None:
     """Score every customer of the current release."""
     settings = _settings(workspace)
     models.prediction_named(name, settings.models)
     with steps(quiet=json) as step:
-        rows = _score(settings, name, out, step, BatchOptions(reasons=reasons))
+        rows = _score(settings, name, out, step, BatchOptions(reasons, k, mode, level))
     show({"rows": rows, "out": str(out)} if json else f"{rows:,} customers scored: {out}")
+
+
+@app.command()
+def audience(
+    seeds: Annotated[Path, typer.Option(help="Customer ids to look like: one a line, or a CSV's first column.")],
+    out: Annotated[Path, typer.Option(help="A .parquet or .csv file.")],
+    workspace: Workspace = HERE,
+    size: Annotated[int | None, typer.Option(help="Customers wanted; or give --share.")] = None,
+    share: Annotated[float | None, typer.Option(help="Share of the customers wanted, 0..1.")] = None,
+    include_seeds: Annotated[bool, typer.Option("--include-seeds", help="Let seeds be in the audience.")] = False,
+    json: Json = False,
+) -> None:
+    """Find the customers of the current release who are most like those of a list."""
+    from service.audience import write_audience
+
+    settings = _settings(workspace)
+    with steps(quiet=json) as step:
+        step("finding the audience")
+        found = write_audience(settings.releases, seeds, out, size=size, share=share, include_seeds=include_seeds)
+    show(found.summary if json else f"{found.sentence}: {out}")
 
 
 @app.command()
@@ -162,7 +194,8 @@ def run(
         manifest = _publish(settings, step)
         folder = out or settings.workspace / "scores"
         folder.mkdir(parents=True, exist_ok=True)
-        files = {name: folder / f"{name}.parquet" for name in manifest.predictions}
+        batch = [each.name for each in models.predictions(settings.models) if each.in_batch]
+        files = {name: folder / f"{name}.parquet" for name in manifest.predictions if name in batch}
         rows = {name: _score(settings, name, file, step, BatchOptions()) for name, file in files.items()}
     lines = [f"{name}: {rows[name]:,} customers scored: {files[name]}" for name in files]
     show({**_release(manifest), "rows": rows} if json else "\n".join([_release_sentence(manifest), *lines]))
@@ -265,6 +298,16 @@ def _train(
         "method": outcome.method,
         "sentence": f"version {version.version} is the challenger: {outcome.summary}",
     }
+
+
+def _train_or_explain(
+    settings: Settings, prediction: Prediction, step: Callable[[str], None], method: str | None
+) -> dict[str, Any] | NotEnoughDataError:
+    """Return the trained line, or why the data cannot carry this prediction: the others go on."""
+    try:
+        return _train(settings, prediction, step, method)
+    except NotEnoughDataError as error:
+        return NotEnoughDataError(f"{prediction.name}: {error.message}")
 
 
 def _promote(

@@ -23,8 +23,9 @@ import numpy as np
 import orjson
 import psutil
 
+from models.examples import inline_customer
 from models.settings import load_settings
-from service.demonstration import free_port, inline_customer
+from service.demonstration import free_port
 from service.release import open_release
 from service.serve import running
 

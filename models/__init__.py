@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 PREDICTIONS = (
     "models.churn:Churn",
     "models.repurchase:Repurchase",
+    "models.next_best_product.prediction:NextBestProduct",
+    "models.lookalike:Lookalike",
 )
 
 

@@ -54,8 +54,10 @@ class Artifact:
 
     def golden_scores(self) -> NDArray[np.float64]:
         """Score the golden rows, shape (g, outputs)."""
-        as_of = np.full(len(self.golden), np.datetime64("2000-01-01", "D"))
-        return self.fitted.score(Customers([""] * len(self.golden), as_of, self.golden, self.names))
+        count = len(self.golden)
+        as_of = np.full(count, np.datetime64("2000-01-01", "D"))
+        histories = self.prediction.golden_histories(self.fitted, count)
+        return self.fitted.score(Customers([""] * count, as_of, self.golden, self.names, histories))
 
 
 def golden_customers(features: NDArray[np.float32], *, seed: int) -> NDArray[np.float32]:

@@ -57,6 +57,9 @@ KIND = "kind"
 AS_OF = "as_of"  # local midnight that divides past from future, as a date
 NEXT_ORDER_DAYS = "next_order_days"  # whole days from as_of to the first order on or after it; null = none in the data
 
+NEXT_BASKET = "next_basket"  # product ids of the first order day in the window; null = none
+WINDOW_PRODUCTS = "window_products"  # product ids of the whole window; null = none
+
 # quarantine
 RULE = "rule"  # the row rule that a rejected row broke
 
@@ -67,9 +70,16 @@ PROBABILITY = "probability"
 LEVEL = "level"
 PERCENTILE = "percentile"  # 1..100, 100 = most likely
 REASONS = "reasons"
+SCORE = "score"  # the higher, the better; comparable within one answer only
+RANK = "rank"  # 1 = best
 NEXT_ORDER_EXPECTED = "next_order_expected"  # local date, the median; null = not expected within the longest horizon
 NEXT_ORDER_EARLIEST = "next_order_earliest"  # local date, 10th percentile
 NEXT_ORDER_LATEST = "next_order_latest"  # local date, 90th percentile
+RANK = "rank"  # 1 = the best
+ITEM = "item"  # product id, or the category's name
+SCORE = "score"
+REASON = "reason"
+FALLBACK = "fallback"  # whether popularity filled the place
 
 
 def probability_within(horizon: int) -> str:

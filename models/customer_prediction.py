@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models import columns as col
 from models.errors import InvalidModelOutputError
+from models.examples import NOBODY, inline_customer
 from models.histories import inline_features
 from models.messages import CustomerAnswer, CustomersRequest, InlineCustomer, Row
 from models.methods import Method
@@ -142,6 +143,10 @@ class CustomerPrediction(Prediction):
             self._answer(request, dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)
         ]
         return self.response.model_construct(**served.envelope, answers=answers)
+
+    def example(self, served: Served) -> dict[str, Any]:
+        """Ask about known customers, somebody unknown, and a history sent inline."""
+        return {"customers": [*served.known_customers(2), NOBODY, inline_customer(served)], "reasons": 2}
 
     def table(self, served: Served, rows: NDArray[np.int64], options: BatchOptions) -> pa.Table:
         """Answer for the store's customers at ``rows`` as columns; reasons as a list of texts."""

@@ -42,11 +42,27 @@ def inline_features(
         Something lies at or after its customer's as_of or outside the calendar, or an attribute is not one that the
         model uses.
     """
-    histories = [_history(position, customer, settings) for position, customer in customers.items()]
+    histories = [inline_history(position, customer, settings) for position, customer in customers.items()]
     return inline.compute(histories, [customer.as_of for customer in customers.values()])
 
 
-def _history(position: int, customer: InlineCustomer, settings: FeatureSettings) -> InlineHistory:
+def inline_history(position: int, customer: InlineCustomer, settings: FeatureSettings) -> InlineHistory:
+    """Check one customer's history against its as_of and put it into local time.
+
+    Parameters
+    ----------
+    position : int
+        In the request; errors name it.
+    customer : InlineCustomer
+        With the history.
+    settings : FeatureSettings
+        Time zone and attributes.
+
+    Raises
+    ------
+    InvalidRequestError
+        As for ``inline_features``.
+    """
     zone = ZoneInfo(settings.timezone)
     where = f"customers.{position}"
     known = {attribute.name for attribute in settings.attributes}

@@ -11,8 +11,11 @@ Vector = NDArray[np.float64]
 
 CALIBRATION_BINS = 10
 # a draw repeats customers, which alone moves these metrics away from their value
-RAISED_BY_REPEATS = frozenset({"calibration_error"})
+RAISED_BY_REPEATS = frozenset({"calibration_error", "coverage"})
 _TINY = 1e-12
+SHORT_LIST = 0.1
+RECALL_SHARES = (0.0, 0.01, 0.02, 0.05, SHORT_LIST, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""Shares of a ranking whose recall a query is measured by."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,33 @@ class IntervalMeasurement:
             "range_coverage": float(np.average(inside, weights=weights)),
             "range_width_days": float(np.average(self.latest - self.earliest, weights=weights)),
         }
+
+
+@dataclass(frozen=True)
+class QueryMeasurement:
+    """How well those who were to be found were ranked above the others, query by query; a unit is a query.
+
+    Parameters
+    ----------
+    auc : float64 array, shape (n,)
+        The chance that somebody who was to be found ranks above somebody else.
+    recall : float64 array, shape (n, len(RECALL_SHARES))
+        The share of them among the first so many.
+    """
+
+    auc: Vector
+    recall: Vector
+
+    @property
+    def loss(self) -> Vector:
+        """1 - AUC of each query, shape (n,)."""
+        return 1 - self.auc
+
+    def metrics(self, weights: Vector | None = None) -> Mapping[str, float]:
+        """Return the mean AUC, and mean recall and lift of the first tenth."""
+        short = float(np.average(self.recall[:, RECALL_SHARES.index(SHORT_LIST)], weights=weights))
+        auc = float(np.average(self.auc, weights=weights))
+        return {"auc": auc, "recall_at_10pct": short, "lift_at_10pct": short / SHORT_LIST}
 
 
 def bootstrap(

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from models.inline import InlineFeatures
 from models.messages import Envelope, ModelReference
+from models.purchases import Histories
 from models.settings import FeatureSettings, Section
 from models.store import Store
 
@@ -39,12 +40,15 @@ class Customers:
         Feature values in the catalogue's order; NaN is null.
     names : tuple of str, length f
         Feature names.
+    histories : Histories, optional
+        What each row bought, where the prediction reads it.
     """
 
     ids: Sequence[str]
     as_of: NDArray[np.datetime64]
     features: Matrix
     names: tuple[str, ...]
+    histories: Histories | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -57,7 +61,8 @@ class Customers:
         """Return the given rows (indices or a mask)."""
         picked = np.flatnonzero(rows) if rows.dtype == bool else rows
         ids = [self.ids[row] for row in picked.tolist()]
-        return replace(self, ids=ids, as_of=self.as_of[picked], features=self.features[picked])
+        histories = self.histories and self.histories.take(picked)
+        return replace(self, ids=ids, as_of=self.as_of[picked], features=self.features[picked], histories=histories)
 
 
 @dataclass(frozen=True)
@@ -190,7 +195,15 @@ class Served:
     def customers_at(self, rows: NDArray[np.int64]) -> Customers:
         """Return the store's customers at the given rows."""
         as_of = np.full(len(rows), np.datetime64(self.store.as_of, "D"))
-        return Customers(self.store.ids_at(rows), as_of, self.store.features_at(rows), self.store.names)
+        ids, features = self.store.ids_at(rows), self.store.features_at(rows)
+        return Customers(ids, as_of, features, self.store.names, self.store.histories_at(rows, as_of))
+
+    def known_customers(self, count: int) -> list[str]:
+        """Return customers to ask about: eligible ones among the first, and one who is not where there is one."""
+        customers = self.customers_at(np.arange(min(len(self.store), 1_000)))
+        eligible = self.prediction.eligible(customers)
+        picked = [*np.flatnonzero(eligible)[:count], *np.flatnonzero(~eligible)[:1]]
+        return [customers.ids[row] for row in picked]
 
 
 @dataclass(frozen=True)
@@ -201,9 +214,16 @@ class BatchOptions:
     ----------
     reasons : int
         Reasons for each customer, 0..10; they cost over a millisecond a row.
+    k : int
+        Products for each customer, 1..100, where products are answered.
+    mode, level : str
+        Which products, and whether products or categories.
     """
 
     reasons: int = 0
+    k: int = 10
+    mode: Literal["any", "new", "repeat", "basket"] = "any"
+    level: Literal["product", "category"] = "product"
 
 
 class Prediction(ABC):
@@ -216,6 +236,10 @@ class Prediction(ABC):
     request: ClassVar[type[BaseModel]]
     response: ClassVar[type[BaseModel]]
 
+    reads_histories: ClassVar[bool] = False
+    """Whether it needs ``Customers.histories``."""
+    in_batch: ClassVar[bool] = True
+    """Whether the batch job answers for everybody; where not, ``table`` refuses."""
     Settings: ClassVar[type[Section]]
     """Its own section of the configuration; saved with each artifact."""
 
@@ -274,6 +298,10 @@ class Prediction(ABC):
     def load(self, method: str, parts: Mapping[str, bytes]) -> Fitted:
         """Return the fitted method that ``parts`` hold; the bytes must have been verified."""
 
+    def golden_histories(self, fitted: Fitted, count: int) -> Histories | None:
+        """Return synthetic purchases of the golden customers, made from the fitted method alone; None = not read."""
+        return None
+
     @abstractmethod
     def measure(self, fitted: Fitted, examples: Examples, task: Task) -> Measurement:
         """Measure a fitted method on the eligible examples whose window is known."""
@@ -298,7 +326,15 @@ class Prediction(ABC):
 
     @abstractmethod
     def answer(self, served: Served, request: Any) -> BaseModel:
-        """Answer one typed request; the response has one answer for each customer asked for, in order."""
+        """Answer one typed request."""
+
+    def example(self, served: Served) -> dict[str, Any]:
+        """Return a request about customers of the store, as JSON: what a demonstration asks."""
+        return {"customers": served.known_customers(2)}
+
+    def warm(self, served: Served) -> None:
+        """Do the work of an answer once, so that what is made on first use is there before the first call."""
+        self.table(served, np.arange(min(2, len(served.store))), BatchOptions(reasons=1))
 
     @abstractmethod
     def table(self, served: Served, rows: NDArray[np.int64], options: BatchOptions) -> pa.Table:

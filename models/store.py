@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models import columns as col
 from models.errors import NotEnoughDataError
 from models.parts import canonical_json, write_durably
+from models.purchases import Histories, Purchases
 from models.settings import FeatureSettings
 
 UNKNOWN = -1
@@ -28,6 +29,7 @@ _ID_HASHES = "id_hashes.npy"
 _ID_ROWS = "id_rows.npy"
 _FEATURES = "features.npy"
 _PRODUCTS = "products.arrow"
+_PURCHASES = {"ends": "purchase_ends.npy", "items": "purchase_items.npy", "days": "purchase_days.npy"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,10 @@ class Store:
         Feature names, in order.
     features : float32 array, shape (n, f)
         NaN is null. Rows are in rising order of the customer ids' UTF-8 bytes.
+    products : pyarrow Table
+        Every product that is known or was bought, in rising order of its id.
+    purchases : Purchases
+        What each customer bought before as_of; items are rows of ``products``.
     """
 
     as_of: date
@@ -54,6 +60,7 @@ class Store:
     names: tuple[str, ...]
     features: NDArray[np.float32]
     products: pa.Table
+    purchases: Purchases
     _ids: NDArray[np.uint8]
     _id_ends: NDArray[np.int64]
     _id_hashes: NDArray[np.uint64]
@@ -77,6 +84,10 @@ class Store:
         """Return the feature rows, shape (len(rows), f)."""
         picked: NDArray[np.float32] = np.ascontiguousarray(self.features[rows])
         return picked
+
+    def histories_at(self, rows: NDArray[np.int64], as_of: NDArray[np.datetime64]) -> Histories:
+        """Return what the customers at the given rows bought."""
+        return Histories(self.products, self.purchases, rows, as_of)
 
     def _row_of(self, encoded: bytes, hashed: np.uint64, start: int) -> int:
         for position in range(start, len(self._id_hashes)):
@@ -110,6 +121,7 @@ def open_store(folder: Path) -> Store:
         names=tuple(about["names"]),
         features=_mapped(folder / _FEATURES),
         products=products,
+        purchases=Purchases(**{name: _mapped(folder / file) for name, file in _PURCHASES.items()}),
         _ids=np.memmap(folder / _IDS, np.uint8, "r"),
         _id_ends=_mapped(folder / _ID_ENDS),
         _id_hashes=_mapped(folder / _ID_HASHES),
@@ -123,6 +135,7 @@ def write_store(
     *,
     customers: int,
     products: pa.Table,
+    purchases: Purchases,
     as_of: date,
     names: Sequence[str],
     fingerprint: str,
@@ -140,6 +153,8 @@ def write_store(
         Rows in all.
     products : pyarrow Table
         The product table, which a history sent inline is joined with.
+    purchases : Purchases
+        What each customer bought before as_of, in the order of the batches.
     as_of, names, fingerprint, settings
         See ``Store``.
 
@@ -159,6 +174,8 @@ def write_store(
     write_durably(folder / _ABOUT, canonical_json(about))
     encoded = _write_features(folder, batches, customers, names)
     _write_ids(folder, encoded)
+    for name, file in _PURCHASES.items():
+        np.save(folder / file, getattr(purchases, name))
     with pa.OSFile(str(folder / _PRODUCTS), "wb") as file, pa.ipc.new_file(file, products.schema) as writer:
         writer.write_table(products)
 

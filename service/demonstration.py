@@ -6,15 +6,10 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-import numpy as np
 import orjson
 
-from models.prediction import Served
 from service.release import open_release
 from service.serve import running
-
-UNKNOWN = "nobody-we-know"
-_PEOPLE = 2
 
 
 def demonstrate(releases: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -33,7 +28,7 @@ def demonstrate(releases: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     served = open_release(releases).served
     with running(releases, free_port()) as url:
         for name, each in served.items():
-            body = {"customers": [*known_customers(each, _PEOPLE), UNKNOWN, inline_customer(each)], "reasons": 2}
+            body = each.prediction.example(each)
             yield f"POST /v1/{name} {orjson.dumps(body).decode()}", ask(f"{url}/v1/{name}", body)
 
 
@@ -44,23 +39,6 @@ def ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     with urlopen(request, timeout=60) as answer:  # noqa: S310
         found: dict[str, Any] = orjson.loads(answer.read())
     return found
-
-
-def known_customers(served: Served, count: int) -> list[str]:
-    """Return customers from the store: eligible ones, and one who is not where there is one."""
-    rows = np.arange(min(len(served.store), 10_000))
-    customers = served.customers_at(rows)
-    eligible = served.prediction.eligible(customers)
-    picked = [*np.flatnonzero(eligible)[:count], *np.flatnonzero(~eligible)[:1]]
-    return [customers.ids[row] for row in picked]
-
-
-def inline_customer(served: Served) -> dict[str, Any]:
-    """Return a made-up customer with a complete history: two orders in the weeks before the store's as_of."""
-    as_of = np.datetime64(served.store.as_of, "D")
-    orders = [str(as_of - np.timedelta64(days, "D")) for days in (24, 10)]
-    lines = [{"ordered_at": f"{day}T17:30:00", "quantity": 2, "amount": 7.98} for day in orders]
-    return {"customer_id": "a-new-customer", "as_of": str(as_of), "order_lines": lines}
 
 
 def free_port() -> int:

@@ -16,7 +16,7 @@ from models.errors import CorruptPartError, FingerprintMismatchError, ModelMissi
 from models.features import fingerprint
 from models.inline import InlineFeatures
 from models.parts import MANIFEST, verify
-from models.prediction import BatchOptions, Served
+from models.prediction import Served
 from models.release import Manifest, Releases, ServedModel
 from models.store import Store, open_store
 
@@ -167,4 +167,4 @@ def _served(release: str, model: ServedModel, store: Store, inline: InlineFeatur
 
 def _warm(served: Served) -> None:
     # pages of the store, a predictor's buffers and imports made on first use are all paid for here
-    served.prediction.table(served, np.arange(min(2, len(served.store))), BatchOptions(reasons=1))
+    served.prediction.warm(served)

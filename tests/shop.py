@@ -21,6 +21,10 @@ horizon = 14
 
 [predictions.repurchase]
 horizons = [7, 14]
+
+[predictions.lookalike]
+horizon = 14
+queries = 3
 """
 
 FIRST_DAY = date(2024, 1, 1)

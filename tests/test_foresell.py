@@ -8,6 +8,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
+from models import predictions
 from models.release import Releases
 from tests.commands import Command
 from tests.shop import CONFIG, open_shop
@@ -28,7 +29,7 @@ def test_check_reports_rows_and_verdicts_when_the_source_is_sound(command: Comma
     lines = report["intake"]["tables"]["order_lines"]
     assert said.code == 0
     assert lines["read"] == lines["kept"] > 5000
-    assert {verdict["prediction"] for verdict in report["verdicts"]} == {"churn", "repurchase"}
+    assert {verdict["prediction"] for verdict in report["verdicts"]} == {each.name for each in predictions()}
 
 
 @pytest.mark.parametrize(
@@ -135,10 +136,37 @@ def test_scoring_is_refused_when_the_file_is_neither_parquet_nor_csv(
     assert "scores.xls" in said.err
 
 
+def test_an_audience_is_written_when_seeds_are_given(command: Command, published_shop: Path, tmp_path: Path) -> None:
+    seeds, out = tmp_path / "seeds.txt", tmp_path / "audience.csv"
+    seeds.write_text("\n".join(f"{number:03d}" for number in range(30)))
+    words = ("audience", "--workspace", published_shop, "--seeds", seeds, "--out", out)
+    said = command(*words, "--share", "0.1")
+    assert said.code == 0
+    assert "27 of 270 customers, like 30 seeds" in said.out.replace("\n", " ")
+    assert pacsv.read_csv(out)["rank"].to_pylist() == list(range(1, 28))
+    assert json.loads(command(*words, "--size", "5", "--json").out)["size"] == 5
+    both = command(*words, "--size", "5", "--share", "0.1")
+    assert (both.code, "not both" in both.err, one_line(both.err.removeprefix("... finding the audience\n"))) == (
+        2,
+        True,
+        True,
+    )
+
+
+def test_a_prediction_that_needs_seeds_is_sent_to_its_own_command(
+    command: Command, published_shop: Path, tmp_path: Path
+) -> None:
+    said = command("score", "lookalike", "--workspace", published_shop, "--out", tmp_path / "scores.csv")
+    assert said.code == 2
+    assert "run foresell audience" in said.err
+
+
 def test_the_daily_job_publishes_and_scores_everybody(command: Command, own_shop: Path, tmp_path: Path) -> None:
     said = command("run", "--workspace", own_shop, "--out", tmp_path / "scores", "--json")
     assert said.code == 0
-    assert json.loads(said.out)["rows"] == {"churn": 300, "repurchase": 300}
+    rows = json.loads(said.out)["rows"]
+    assert set(rows) == {each.name for each in predictions() if each.in_batch}
+    assert (rows["churn"], rows["repurchase"]) == (300, 300)
     assert Releases(own_shop / "releases").current_name() == "r000002"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.metrics import BinaryMeasurement, IntervalMeasurement
+from models.metrics import RECALL_SHARES, BinaryMeasurement, IntervalMeasurement, QueryMeasurement
 
 Vector = NDArray[np.float64]
 
@@ -71,6 +71,11 @@ def error_within(measurement: IntervalMeasurement) -> Curve:
     days = np.arange(measurement.cut_at + 1, dtype=float)
     ordered = np.sort(measurement.loss)
     return Curve(days, np.searchsorted(ordered, days, side="right") / max(len(ordered), 1))
+
+
+def recall(measurement: QueryMeasurement) -> Curve:
+    """Return the mean share of those to be found (y) among the first share x of each query's ranking."""
+    return Curve(np.array(RECALL_SHARES), measurement.recall.mean(axis=0))
 
 
 def _picked(measurement: BinaryMeasurement) -> tuple[Vector, Vector]:

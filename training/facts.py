@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from models.features import GROUPS
-from models.metrics import BinaryMeasurement, IntervalMeasurement
+from models.metrics import BinaryMeasurement, IntervalMeasurement, QueryMeasurement
 from models.prediction import Customers, Prediction, Task
 from models.settings import Settings
 from training.intake_report import IntakeReport
@@ -30,7 +30,7 @@ def importance(outcome: Outcome) -> dict[str, float]:
         return {}
     strength = outcome.prediction.drivers(artifact.fitted, customers, artifact.medians)
     return {
-        GROUPS[group].title: strength[group]
+        GROUPS[group].title if group in GROUPS else group: strength[group]
         for group in sorted(strength, key=lambda group: -strength[group])
         if strength[group]
     }
@@ -98,6 +98,8 @@ def _task(outcome: Outcome, task: Task) -> dict[str, Any]:
     }
     if isinstance(measurement, BinaryMeasurement):
         found["rate"] = float(measurement.outcome.mean())
+    if isinstance(measurement, QueryMeasurement):
+        found["units"] = "queries"
     if isinstance(measurement, IntervalMeasurement):
         found["cut_at"] = measurement.cut_at
     return found

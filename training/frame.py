@@ -1,17 +1,21 @@
 """The training frame: customers at past cutoffs with their features and what happened next."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import ibis
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis.expr import types as ir
 
 from models import columns as col
 from models.engines import Engine
 from models.features import catalogue, features
+from models.orders import is_return
 from models.prediction import Customers, Examples, Prediction
+from models.purchases import Histories, Purchases
 from models.settings import FeatureSettings
 
 _KNOWN_SINCE: Mapping[str, str] = {
@@ -43,6 +47,51 @@ def spine_of_everyone(engine: Engine, as_of: date) -> ir.Table:
     return everyone.mutate(**{col.AS_OF: ibis.literal(as_of).cast("date")})
 
 
+def assortment(engine: Engine) -> pa.Table:
+    """Return every product that is known or was bought, in rising order of its id."""
+    known, lines = engine.tables[col.PRODUCTS], engine.tables[col.ORDER_LINES]
+    bought = lines.filter(lines[col.PRODUCT_ID].notnull()).select(col.PRODUCT_ID)
+    every = known.select(col.PRODUCT_ID).union(bought, distinct=True)
+    details = [name for name in known.columns if name != col.PRODUCT_ID]
+    joined = every.left_join(known, col.PRODUCT_ID).select(every[col.PRODUCT_ID], *(known[name] for name in details))
+    return joined.order_by(col.PRODUCT_ID).to_pyarrow()
+
+
+def purchases(engine: Engine, ids: Sequence[str], products: pa.Table, before: date) -> Purchases:
+    """Return what customers bought before a day, in the order of ``ids``, which rises.
+
+    Parameters
+    ----------
+    engine : Engine
+        Holds the tables.
+    ids : sequence of str
+        Customers, in rising order.
+    products : pyarrow Table
+        From ``assortment``.
+    before : date
+        Later purchases are left out.
+    """
+    lines = engine.tables[col.ORDER_LINES]
+    bought = lines.filter((lines[col.ORDER_DAY] < before) & lines[col.PRODUCT_ID].notnull() & ~is_return(lines))
+    keys = [col.CUSTOMER_ID, col.ORDER_DAY, col.PRODUCT_ID]
+    rows = bought.select(*keys).distinct().order_by(keys).to_pyarrow()
+    customers = pc.index_in(rows[col.CUSTOMER_ID], pa.array(ids, pa.string()))
+    rows, customers = rows.filter(customers.is_valid()), customers.drop_null()
+    items = pc.index_in(rows[col.PRODUCT_ID], products[col.PRODUCT_ID].combine_chunks())
+    days = rows[col.ORDER_DAY].cast(pa.int32()).to_numpy()
+    ends = np.searchsorted(customers.to_numpy(), np.arange(len(ids)), side="right").astype(np.int64)
+    return Purchases(ends, items.to_numpy().astype(np.int32), days)
+
+
+def histories(engine: Engine, customers: Customers, limit: date) -> Histories:
+    """Return what customers bought, each as known at its as_of."""
+    products = assortment(engine)
+    ids = sorted(set(customers.ids), key=str.encode)
+    position = {customer: row for row, customer in enumerate(ids)}
+    rows = np.fromiter((position[customer] for customer in customers.ids), np.int64, len(customers))
+    return Histories(products, purchases(engine, ids, products, limit), rows, customers.as_of)
+
+
 def training_frame(
     engine: Engine, prediction: Prediction, cutoffs: Sequence[date], *, limit: date, max_examples: int, seed: int
 ) -> Examples:
@@ -72,10 +121,13 @@ def training_frame(
     keys = [col.AS_OF, col.CUSTOMER_ID]
     known = features(engine.tables, spine, prediction.features).order_by(keys).to_pyarrow()
     later = prediction.labels(engine.tables, spine).order_by(keys).to_pyarrow()
+    customers = as_customers(known, prediction.features)
+    if prediction.reads_histories:
+        customers = replace(customers, histories=histories(engine, customers, limit))
     labels = {
         name: later.column(name).to_numpy(zero_copy_only=False) for name in later.column_names if name not in keys
     }
-    return Examples(as_customers(known, prediction.features), labels, limit)
+    return Examples(customers, labels, limit)
 
 
 def as_customers(table: pa.Table, settings: FeatureSettings) -> Customers:

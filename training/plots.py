@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from models.metrics import BinaryMeasurement, IntervalMeasurement
+from models.metrics import BinaryMeasurement, IntervalMeasurement, QueryMeasurement
 from models.prediction import Measurement
 from training import curves
 from training.curves import Curve
@@ -22,7 +22,7 @@ _GREY = "#9AA0A6"
 _COUNTED_BINS = 20
 
 _Corner = Literal["best", "upper left", "lower right"]
-Measured = TypeVar("Measured", BinaryMeasurement, IntervalMeasurement)
+Measured = TypeVar("Measured", BinaryMeasurement, IntervalMeasurement, QueryMeasurement)
 
 
 def plots(
@@ -51,6 +51,9 @@ def plots(
     style = _Style(methods, chosen, title)
     if chosen in binary:
         return {name: draw(binary, style) for name, draw in _BINARY.items()}
+    searched = {name: each for name, each in measurements.items() if isinstance(each, QueryMeasurement)}
+    if chosen in searched:
+        return {"gain": _recall(searched, style)}
     return {"error": _error(dated, style)} if chosen in dated else {}
 
 
@@ -187,6 +190,14 @@ def _error(measurements: Mapping[str, IntervalMeasurement], style: _Style) -> by
     _lines(axes, measurements, style, curves.error_within)
     axes.set_ylim(0, 1.02)
     _labelled(axes, "at most this many days off", "share of customers", "lower right", percent="y")
+    return _png(figure)
+
+
+def _recall(measurements: Mapping[str, QueryMeasurement], style: _Style) -> bytes:
+    figure, axes = _canvas(f"Cumulative gain: {style.title}")
+    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", linewidth=1, label="at random")
+    _lines(axes, measurements, style, curves.recall)
+    _labelled(axes, "share of those who were ranked", "mean share of the hidden that is found", "lower right")
     return _png(figure)
 
 

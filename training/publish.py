@@ -23,7 +23,7 @@ from models.prediction import Prediction
 from models.release import Manifest, Releases, ServedModel
 from models.settings import Settings
 from models.store import open_store, write_store
-from training.frame import spine_of_everyone
+from training.frame import assortment, purchases, spine_of_everyone
 from training.registry import ARTIFACT, CHAMPION, HELD, Version
 from training.tracking import Tracker
 
@@ -216,15 +216,17 @@ def _keep_store(settings: Settings, releases: Releases, as_of: date) -> str:
     names = [feature.name for feature in catalogue(settings.features)]
     with open_duckdb(settings.tables) as engine:
         spine = spine_of_everyone(engine, as_of)
-        # before the stream of features: a second query would close it
-        customers = int(spine.count().to_pyarrow().as_py())
-        products = engine.tables[col.PRODUCTS].order_by(col.PRODUCT_ID).to_pyarrow()
+        # before the stream of features: another query would close it
+        ids = spine.order_by(col.CUSTOMER_ID).to_pyarrow()[col.CUSTOMER_ID].to_pylist()
+        products = assortment(engine)
+        bought = purchases(engine, ids, products, as_of)
         known = features(engine.tables, spine, settings.features).order_by(col.CUSTOMER_ID)
         write_store(
             draft,
             known.to_pyarrow_batches(),
-            customers=customers,
+            customers=len(ids),
             products=products,
+            purchases=bought,
             as_of=as_of,
             names=names,
             fingerprint=fingerprint(settings.features),

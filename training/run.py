@@ -1,5 +1,6 @@
 """A training run: every method of a prediction on the same split, the choice by validation, the report by the test."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -45,6 +46,7 @@ class Trainer:
         self.progress = progress
         first_day = intake.tables[col.ORDER_LINES].first_day
         assert first_day is not None  # intake refuses a history without a usable order line
+        self._fits: dict[tuple[str, date, int, str], Fitted] = {}
         self.plan = plan(settings.cutoffs, prediction.tasks, first_day=first_day, end=intake.as_of)
         progress(f"{prediction.name}: features at {len(self.plan.cutoffs)} cutoffs")
         with open_duckdb(settings.tables) as engine:
@@ -58,9 +60,13 @@ class Trainer:
             )
 
     def fit(self, method: str, limit: date, horizon: int, choices: Mapping[str, Any] | None = None) -> Fitted:
-        """Fit a method on the windows that have closed by ``limit``."""
-        examples = self.plan.examples(self.examples, limit, horizon)
-        return self.prediction.fit(method, examples, horizon=horizon, seed=self.settings.training.seed, choices=choices)
+        """Fit a method on the windows that have closed by ``limit``; tasks that share a fit pay for it once."""
+        key = (method, limit, horizon, json.dumps(choices, sort_keys=True))
+        if key not in self._fits:
+            examples = self.plan.examples(self.examples, limit, horizon)
+            seed = self.settings.training.seed
+            self._fits[key] = self.prediction.fit(method, examples, horizon=horizon, seed=seed, choices=choices)
+        return self._fits[key]
 
     def validation_losses(self, method: str, choices: Mapping[str, Any] | None = None) -> dict[str, Losses]:
         """Return the loss of each (customer, fold) of each choosing task, by tag."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-from models.metrics import BinaryMeasurement, IntervalMeasurement, bootstrap
+from models.metrics import RECALL_SHARES, BinaryMeasurement, IntervalMeasurement, QueryMeasurement, bootstrap
 
 # ranks by hand: 0.2 (-), 0.5 (+, -), 0.9 (+)
 TIED = BinaryMeasurement(np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.2, 0.5, 0.5, 0.9]))
@@ -208,3 +208,12 @@ def test_bootstrap_has_no_interval_when_no_draw_has_a_value():
 
 def test_bootstrap_leaves_out_draws_without_a_value():
     assert interval_of(1.0, [math.nan, 1.0, 1.0]) == (1.0, 1.0)
+
+
+def test_queries_are_weighed_one_by_one():
+    recall = np.tile(np.array(RECALL_SHARES), (2, 1))
+    recall[1] = np.minimum(recall[1] * 4, 1)
+    found = QueryMeasurement(np.array([0.5, 1.0]), recall)
+    assert found.loss.tolist() == [0.5, 0.0]
+    assert found.metrics() == pytest.approx({"auc": 0.75, "recall_at_10pct": 0.25, "lift_at_10pct": 2.5})
+    assert found.metrics(np.array([0.0, 2.0])) == pytest.approx({"auc": 1, "recall_at_10pct": 0.4, "lift_at_10pct": 4})

@@ -8,6 +8,7 @@ from models import columns as col
 from models import store as module
 from models.errors import NotEnoughDataError
 from models.parts import seal
+from models.purchases import nothing_bought
 from models.store import UNKNOWN, open_store, write_store
 from tests.synthetic import AS_OF, FINGERPRINT, NAMES, SETTINGS, figures, products, store_of
 
@@ -22,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 def write(folder: Path, batches: list[pa.RecordBatch], customers: int) -> None:
     write_store(
-        folder, batches, customers=customers, products=products(), as_of=AS_OF, names=("orders", "spend"),
+        folder, batches, customers=customers, products=products(), purchases=nothing_bought(customers), as_of=AS_OF, names=("orders", "spend"),
         fingerprint=FINGERPRINT, settings=SETTINGS,
     )  # fmt: skip
 

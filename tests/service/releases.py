@@ -14,12 +14,14 @@ from models.features import catalogue, fingerprint
 from models.messages import ModelReference
 from models.parts import canonical_json, replace_file, seal
 from models.prediction import Customers, Examples, Fitted, Prediction
+from models.purchases import Histories, Purchases, purchases_of
 from models.release import Manifest, Releases, ServedModel
 from models.settings import FeatureSettings
 from models.store import open_store, write_store
 
 AS_OF = date(2018, 1, 1)
 CUSTOMERS = 200
+PRODUCTS = 20
 SETTINGS = FeatureSettings()
 NAMES = tuple(feature.name for feature in catalogue(SETTINGS))
 
@@ -41,8 +43,33 @@ def examples() -> Examples:
     figures = features(600)
     as_of = np.full(600, np.datetime64("2017-06-01", "D"))
     days = figures[:, NAMES.index("recency_days")] * rng.uniform(0.2, 2, 600)
-    customers = Customers([""] * 600, as_of, figures, NAMES)
-    return Examples(customers, {col.NEXT_ORDER_DAYS: np.floor(days)}, date(2017, 12, 31))
+    histories = Histories(products(), purchases(600, before=date(2017, 6, 1)), np.arange(600), as_of)
+    customers = Customers([f"e{number}" for number in range(600)], as_of, figures, NAMES, histories)
+    baskets = np.empty(600, object)
+    for row, drawn in enumerate(rng.integers(0, PRODUCTS, (600, 3))):
+        baskets[row] = np.unique(drawn.astype(str))
+    labels = {col.NEXT_ORDER_DAYS: np.floor(days), col.NEXT_BASKET: baskets, col.WINDOW_PRODUCTS: baskets}
+    return Examples(customers, labels, date(2017, 12, 31))
+
+
+def products() -> pa.Table:
+    """20 products of five categories, in rising order of their ids."""
+    ids = sorted(str(number) for number in range(PRODUCTS))
+    groups = [f"group {int(each) % 5}" for each in ids]
+    return pa.table(
+        {col.PRODUCT_ID: ids, col.NAME: [f"Product {each}" for each in ids], col.DEPARTMENT: ["all"] * PRODUCTS,
+         col.CATEGORY: groups, col.SUBCATEGORY: groups, col.BRAND: ["ours"] * PRODUCTS}
+    )  # fmt: skip
+
+
+def purchases(count: int, *, before: date = AS_OF) -> Purchases:
+    """Two purchases on each of four days for everybody."""
+    rng = np.random.default_rng(11)
+    customers = np.repeat(np.arange(count), 8)
+    newest = int(np.datetime64(before, "D").astype(np.int64))
+    days = newest - np.tile(np.repeat([80, 50, 20, 5], 2), count)
+    items = rng.integers(0, PRODUCTS, len(customers))
+    return purchases_of(customers.tolist(), items.tolist(), days.tolist(), count=count)
 
 
 def seal_into(parts: Path, draft: Path, digest: str) -> str:
@@ -55,11 +82,10 @@ def seal_into(parts: Path, draft: Path, digest: str) -> str:
 def publish_store(releases: Releases, scratch: Path, count: int = CUSTOMERS) -> str:
     draft = scratch / f"store-{count}"
     draft.mkdir()
-    products = pa.table({name: pa.array(["1"], pa.string()) for name in (col.PRODUCT_ID, col.DEPARTMENT, col.CATEGORY)})
     columns = dict(zip(NAMES, features(count).T, strict=True))
     batch = pa.RecordBatch.from_pydict({col.CUSTOMER_ID: customer_ids(count), **columns})
     write_store(
-        draft, [batch], customers=count, products=products, as_of=AS_OF, names=NAMES,
+        draft, [batch], customers=count, products=products(), purchases=purchases(count), as_of=AS_OF, names=NAMES,
         fingerprint=fingerprint(SETTINGS), settings=SETTINGS,
     )  # fmt: skip
     return seal_into(releases.parts, draft, seal(draft))

@@ -5,6 +5,7 @@ from typing import Any
 import lightgbm
 import pytest
 
+from models import predictions
 from models.artifact import Artifact
 from models.errors import (
     CorruptPartError,
@@ -33,15 +34,15 @@ def flip(path: Path, at: int = -2) -> None:
 
 def test_a_release_opens_with_every_prediction(published: Releases) -> None:
     opened = open_release(published.folder)
-    assert set(opened.served) == {"churn", "repurchase"}
+    assert set(opened.served) == {prediction.name for prediction in predictions()}
     assert opened.of("churn").release == "r000001"
     assert opened.of("churn").store is opened.of("repurchase").store
     assert opened.of("churn").inline is opened.of("repurchase").inline
 
 
 def test_an_unknown_prediction_is_named_when_the_release_lacks_it(published: Releases) -> None:
-    with pytest.raises(ModelMissingError, match="r000001 has no lookalike"):
-        open_release(published.folder).of("lookalike")
+    with pytest.raises(ModelMissingError, match="r000001 has no weather"):
+        open_release(published.folder).of("weather")
 
 
 def test_a_release_is_refused_when_nothing_is_published(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def bundle(published: Releases, tmp_path: Path) -> Path:
 
 def test_a_bundle_serves_a_mounted_store_under_any_name(bundle: Path, published: Releases, tmp_path: Path) -> None:
     shutil.copytree(published.part(published.current().store), tmp_path / "mounted")
-    assert set(open_bundle(bundle, tmp_path / "mounted").served) == {"churn", "repurchase"}
+    assert set(open_bundle(bundle, tmp_path / "mounted").served) == {prediction.name for prediction in predictions()}
 
 
 def test_a_bundle_serves_a_newer_store_when_the_fingerprints_are_equal(bundle: Path, tmp_path: Path) -> None:

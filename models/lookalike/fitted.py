@@ -1,0 +1,81 @@
+"""What is trained, promoted and released: the space, a background sample and the rule for the strength."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from models.lookalike.space import Points, Space, load_space
+from models.parts import canonical_json, npy_array, npy_bytes
+from models.prediction import Customers, Scores
+
+MAX_LEARNT_SEEDS = 20_000
+_DRAW_SEED = 1
+
+Ranker = Callable[[Points], Scores]
+"""Scores customers by likeness to some seeds, shape (n,)."""
+
+
+@dataclass(frozen=True)
+class FittedLookalike:
+    """A method of ranking people by their likeness to seeds, ready for any seeds.
+
+    Parameters
+    ----------
+    space : Space
+        Where customers are compared.
+    background : Points
+        A random sample of everybody, without ids.
+    strength : float
+        The rule for the regularisation; see ``logistic.inverse_strength``.
+    """
+
+    method: ClassVar[str]
+    space: Space
+    background: Points
+    strength: float
+
+    @property
+    def choices(self) -> Mapping[str, Any]:
+        """Nothing is chosen."""
+        return {}
+
+    @abstractmethod
+    def ranker(self, seeds: Points, background: Points) -> Ranker:
+        """Learn what to rank by from seeds, and from a random sample of those who will be ranked."""
+
+    def drawn_from(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Draw the background of a restricted audience: rising rows, at most as many as the artifact's own has."""
+        drawn = np.random.default_rng(_DRAW_SEED).permutation(len(rows))[: len(self.background)]
+        return rows[np.sort(drawn)]
+
+    def score(self, customers: Customers) -> Scores:
+        """Return each customer's point in the space, shape (n, d)."""
+        return self.space.points(customers).vectors
+
+    def parts(self) -> Mapping[str, bytes]:
+        """Return the space, the background and the rule."""
+        return {
+            **self.space.parts(),
+            "lookalike.json": canonical_json({"strength": self.strength}),
+            "background.npy": npy_bytes(self.background.vectors),
+            "background_spend.npy": npy_bytes(self.background.spend),
+        }
+
+    @classmethod
+    def load(cls, parts: Mapping[str, bytes]) -> Self:
+        """Return what ``parts`` hold."""
+        background = Points(npy_array(parts["background.npy"]), npy_array(parts["background_spend.npy"]))
+        return cls(load_space(parts), background, orjson.loads(parts["lookalike.json"])["strength"])
+
+
+def thinned(seeds: Points) -> Points:
+    """Return at most ``MAX_LEARNT_SEEDS`` of the seeds, evenly spread: more teach nothing new."""
+    if len(seeds) <= MAX_LEARNT_SEEDS:
+        return seeds
+    kept: NDArray[np.int64] = np.linspace(0, len(seeds) - 1, MAX_LEARNT_SEEDS).astype(np.int64)
+    return seeds.take(kept)

@@ -1,0 +1,68 @@
+"""Logistic regression of the seeds against a background, by Newton's method: small, strongly regularised, per call."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+Vector = NDArray[np.float64]
+
+MAX_STEPS = 50
+TOLERANCE = 1e-8
+
+
+def inverse_strength(rows: int, seeds: int, *, strength: float) -> float:
+    """Return C, the weight of the rows' loss beside half the squared length of the weights.
+
+    Parameters
+    ----------
+    rows : int
+        Rows that are fitted on, seeds and background.
+    seeds : int
+        How many of them are seeds.
+    strength : float
+        C x rows for 50 seeds; more seeds bear more weight, by the square root.
+    """
+    return strength * float(np.sqrt(max(seeds, 1) / 50)) / rows
+
+
+def fit_logistic(x: Vector, y: Vector, weights: Vector, *, c: float) -> tuple[Vector, float]:
+    """Minimise c x sum(weights x log loss) + |w|^2 / 2; the intercept is free.
+
+    Parameters
+    ----------
+    x : float64 array, shape (n, d)
+        Standardised rows.
+    y : float64 array, shape (n,)
+        1 for a seed, 0 for the background.
+    weights : float64 array, shape (n,)
+        What each row's loss counts.
+    c : float
+        The inverse strength of the regularisation.
+
+    Returns
+    -------
+    tuple of float64 array and float
+        Weights, shape (d,), and the intercept.
+    """
+    design = np.column_stack([x, np.ones(len(x))])
+    penalty = np.r_[np.ones(x.shape[1]), 1e-9]
+    share = float(weights @ y / weights.sum())
+    found = np.r_[np.zeros(x.shape[1]), np.log(share / (1 - share))]
+    loss = _loss(design, y, weights, penalty, found, c)
+    for _ in range(MAX_STEPS):
+        expected = 1 / (1 + np.exp(-(design @ found)))
+        slope = c * (design.T @ (weights * (expected - y))) + penalty * found
+        curve = c * (design.T * (weights * expected * (1 - expected))) @ design + np.diag(penalty)
+        step = cho_solve(cho_factor(curve), slope)
+        size = 1.0
+        while (next_loss := _loss(design, y, weights, penalty, found - size * step, c)) > loss and size > TOLERANCE:
+            size /= 2
+        found, gained, loss = found - size * step, loss - next_loss, next_loss
+        if gained <= TOLERANCE * max(1.0, abs(loss)):
+            break
+    return found[:-1], float(found[-1])
+
+
+def _loss(design: Vector, y: Vector, weights: Vector, penalty: Vector, found: Vector, c: float) -> float:
+    odds = design @ found
+    return float(c * (weights @ (np.logaddexp(0, odds) - y * odds)) + (penalty * found) @ found / 2)

@@ -1,0 +1,97 @@
+"""What customers bought, by product and day: the raw material of baskets, embeddings and next products."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """Each (customer, product, day) once; returns are left out. Arrays may be memory maps.
+
+    Parameters
+    ----------
+    ends : int64 array, shape (n,)
+        Where each customer's purchases end; they begin where the one before ends.
+    items : int32 array, shape (m,)
+        Rows of the product table.
+    days : int32 array, shape (m,)
+        Days since 1970-01-01, rising within a customer.
+    """
+
+    ends: NDArray[np.int64]
+    items: NDArray[np.int32]
+    days: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def span(self, row: int) -> slice:
+        """Return where one customer's purchases are."""
+        return slice(int(self.ends[row - 1]) if row else 0, int(self.ends[row]))
+
+
+@dataclass(frozen=True)
+class Histories:
+    """The purchases of a batch of customers as each is known at its as_of.
+
+    Parameters
+    ----------
+    products : pyarrow Table
+        The product table that items are rows of.
+    purchases : Purchases
+        Of anybody.
+    rows : int64 array, shape (n,)
+        Each customer's row in ``purchases``; -1 = bought nothing.
+    as_of : datetime64[D] array, shape (n,)
+        Later purchases are not seen.
+    """
+
+    products: pa.Table
+    purchases: Purchases
+    rows: NDArray[np.int64]
+    as_of: NDArray[np.datetime64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def of(self, position: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return one customer's items and their ages in whole days (>= 1), oldest first, each of shape (m,)."""
+        row = int(self.rows[position])
+        if row < 0:
+            return np.empty(0, np.int32), np.empty(0, np.int32)
+        span = self.purchases.span(row)
+        days = self.purchases.days[span]
+        now = int(self.as_of[position].astype("datetime64[D]").astype(np.int64))
+        seen = int(np.searchsorted(days, now))
+        return self.purchases.items[span][:seen], (now - days[:seen]).astype(np.int32)
+
+    def take(self, picked: NDArray[Any]) -> "Histories":
+        """Return the given positions (indices)."""
+        return Histories(self.products, self.purchases, self.rows[picked], self.as_of[picked])
+
+
+def nothing_bought(count: int) -> Purchases:
+    """Return the purchases of ``count`` customers who bought nothing."""
+    return Purchases(np.zeros(count, np.int64), np.empty(0, np.int32), np.empty(0, np.int32))
+
+
+def purchases_of(customers: Sequence[int], items: Sequence[int], days: Sequence[int], *, count: int) -> Purchases:
+    """Put purchases in order.
+
+    Parameters
+    ----------
+    customers : sequence of int, length m
+        Each purchase's customer, 0 .. count - 1.
+    items, days : sequences of int, length m
+        See ``Purchases``.
+    count : int
+        Customers in all.
+    """
+    rows = np.unique(np.column_stack([np.asarray(customers, np.int64), days, items]).reshape(-1, 3), axis=0)
+    ends = np.searchsorted(rows[:, 0], np.arange(count), side="right")
+    return Purchases(ends.astype(np.int64), rows[:, 2].astype(np.int32), rows[:, 1].astype(np.int32))
