@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, NoReturn
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -29,8 +29,6 @@ complaints = Console(stderr=True, highlight=False, soft_wrap=True)
 Workspace = Annotated[Path, typer.Option("--workspace", "-w", help="The folder that holds foresell.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Predictions; default: all.", metavar="[PREDICTION]...")]
-Mode = Literal["any", "new", "repeat"]
-Level = Literal["product", "category"]
 HERE = Path()
 
 
@@ -149,16 +147,13 @@ def score(
     out: Annotated[Path, typer.Option(help="A .parquet or .csv file.")],
     workspace: Workspace = HERE,
     reasons: Annotated[int, typer.Option(min=0, max=10, help="Reasons a customer; over a millisecond a row.")] = 0,
-    k: Annotated[int, typer.Option("--k", min=1, max=100, help="Products a customer.")] = 10,
-    mode: Annotated[Mode, typer.Option(help="Which products.")] = "any",
-    level: Annotated[Level, typer.Option(help="Products, or categories.")] = "product",
     json: Json = False,
 ) -> None:
     """Score every customer of the current release."""
     settings = _settings(workspace)
     models.prediction_named(name, settings.models)
     with steps(quiet=json) as step:
-        rows = _score(settings, name, out, step, BatchOptions(reasons, k, mode, level))
+        rows = _score(settings, name, out, step, BatchOptions(reasons=reasons))
     show({"rows": rows, "out": str(out)} if json else f"{rows:,} customers scored: {out}")
 
 

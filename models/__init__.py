@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 PREDICTIONS = (
     "models.churn:Churn",
     "models.repurchase:Repurchase",
-    "models.next_best_product.prediction:NextBestProduct",
     "models.lookalike:Lookalike",
 )
 

@@ -75,11 +75,6 @@ RANK = "rank"  # 1 = best
 NEXT_ORDER_EXPECTED = "next_order_expected"  # local date, the median; null = not expected within the longest horizon
 NEXT_ORDER_EARLIEST = "next_order_earliest"  # local date, 10th percentile
 NEXT_ORDER_LATEST = "next_order_latest"  # local date, 90th percentile
-RANK = "rank"  # 1 = the best
-ITEM = "item"  # product id, or the category's name
-SCORE = "score"
-REASON = "reason"
-FALLBACK = "fallback"  # whether popularity filled the place
 
 
 def probability_within(horizon: int) -> str:

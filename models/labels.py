@@ -69,6 +69,4 @@ def next_products(tables: Mapping[str, ir.Table], spine: ir.Table, *, horizon: i
         }
     )
     joined = spine.left_join(found, keys)
-    return joined.select(
-        spine[col.CUSTOMER_ID], spine[col.AS_OF], found[col.NEXT_BASKET], found[col.WINDOW_PRODUCTS]
-    )
+    return joined.select(spine[col.CUSTOMER_ID], spine[col.AS_OF], found[col.NEXT_BASKET], found[col.WINDOW_PRODUCTS])

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -214,16 +214,9 @@ class BatchOptions:
     ----------
     reasons : int
         Reasons for each customer, 0..10; they cost over a millisecond a row.
-    k : int
-        Products for each customer, 1..100, where products are answered.
-    mode, level : str
-        Which products, and whether products or categories.
     """
 
     reasons: int = 0
-    k: int = 10
-    mode: Literal["any", "new", "repeat", "basket"] = "any"
-    level: Literal["product", "category"] = "product"
 
 
 class Prediction(ABC):

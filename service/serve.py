@@ -116,11 +116,16 @@ def child(
 
 def service_environment(releases: Path, *, home: Path) -> dict[str, str]:
     """Return the environment in which the service opens a releases folder."""
-    return os.environ | {
-        "FORESELL_RELEASES": str(releases.resolve()),
-        "BENTOML_HOME": str(home.resolve()),
-        "BENTOML_DO_NOT_TRACK": "True",
-    }
+    # threads inside one small matrix product wait for each other, ten times as long on a busy machine
+    return (
+        {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        | os.environ
+        | {
+            "FORESELL_RELEASES": str(releases.resolve()),
+            "BENTOML_HOME": str(home.resolve()),
+            "BENTOML_DO_NOT_TRACK": "True",
+        }
+    )
 
 
 def bento_home(workspace: Path) -> Path:

@@ -84,7 +84,8 @@ def store_of(folder: Path, ids: Sequence[str], features: np.ndarray) -> Store:
     columns = dict(zip(NAMES, features[order].T, strict=True))
     batch = pa.RecordBatch.from_pydict({col.CUSTOMER_ID: [ids[row] for row in order], **columns})
     write_store(
-        folder, [batch], customers=len(ids), products=products(), purchases=nothing_bought(len(ids)), as_of=AS_OF, names=NAMES,
+        folder, [batch], customers=len(ids), products=products(),
+        purchases=nothing_bought(len(ids)), as_of=AS_OF, names=NAMES,
         fingerprint=FINGERPRINT, settings=SETTINGS,
     )  # fmt: skip
     return open_store(folder)

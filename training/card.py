@@ -41,10 +41,6 @@ MEANINGS: Mapping[str, Meaning] = {
     "recall_at_10pct": Meaning("Recall in the first tenth", 1),
     "lift_at_10pct": Meaning("Lift in the first tenth", 1, 2),
     "error_days": Meaning("Mean error, days", -1, 1),
-    "ndcg_10": Meaning("NDCG at 10", 1),
-    "recall_10": Meaning("Recall at 10", 1),
-    "coverage": Meaning("Items shown to anybody", 0),
-    "fallback_share": Meaning("Share of fallbacks", 0),
     "range_coverage": Meaning("Inside the 80 % range", 0),
     "range_width_days": Meaning("Width of the range, days", 0, 1),
 }

@@ -23,7 +23,8 @@ def folder(tmp_path: Path) -> Path:
 
 def write(folder: Path, batches: list[pa.RecordBatch], customers: int) -> None:
     write_store(
-        folder, batches, customers=customers, products=products(), purchases=nothing_bought(customers), as_of=AS_OF, names=("orders", "spend"),
+        folder, batches, customers=customers, products=products(),
+        purchases=nothing_bought(customers), as_of=AS_OF, names=("orders", "spend"),
         fingerprint=FINGERPRINT, settings=SETTINGS,
     )  # fmt: skip
 

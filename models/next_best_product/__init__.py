@@ -1,1 +1,0 @@
-"""Next-best-product: ranked products for each customer, with a reason for each."""
