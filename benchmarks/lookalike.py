@@ -7,7 +7,8 @@ Run after ``foresell check`` on Complete Journey::
 A query: of those who bought a category in the 30 days from 2017-11-01, some are the seeds and the others are hidden
 among all customers with an order in the 180 days before (NEW: among those of them who had never bought it). The seeds
 are ``default_rng(1000 * sum of the name's code points + seeds).choice(sorted buyers, seeds, replace=False)``; they are
-left out of the ranking. The settings were chosen on other queries at earlier cutoffs; these figures were seen meanwhile.
+left out of the ranking. The settings were chosen on other queries at earlier cutoffs; these figures were seen
+meanwhile.
 """
 
 import sys
