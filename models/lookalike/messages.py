@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from models.messages import Envelope, Identifier, Message
 
@@ -48,17 +48,21 @@ class AudienceQuery(Message):
         min_length=1,
         max_length=MAX_SEEDS,
         description="Customer ids to look like: at least 20 known ones, at most 100,000; each counts once.",
-        examples=[["900", "1228"]],
+        examples=[_EXAMPLE_SEEDS],
     )
     size: int | None = Field(default=None, ge=1, description="Size of the audience; or give share.", examples=[500])
     share: float | None = Field(
-        default=None, gt=0, le=1, description="Size as a share of those who may be in it; or give size.", examples=[0.1]
+        default=None,
+        gt=0,
+        le=1,
+        description="Size as a share of those who may be in it; or size.",
+        examples=[None, 0.1],
     )
     include_seeds: bool = Field(default=False, description="Whether seeds may be in the audience.")
     within: Annotated[list[Identifier], Field(min_length=1, max_length=1_000_000)] | Within | None = Field(
         default=None,
         description="Only these customers: ids, or an object of filters; default: everybody in the store.",
-        examples=[{"bought_category": "BACON"}],
+        examples=[None, {"bought_category": "BACON"}],
     )
 
     @model_validator(mode="after")
@@ -70,9 +74,6 @@ class AudienceQuery(Message):
 
 class LookalikeRequest(AudienceQuery):
     """Who is wanted: people like the seeds, at most 10,000 of them."""
-
-    # not every field goes with every other one
-    model_config = ConfigDict(json_schema_extra={"examples": [{"seeds": _EXAMPLE_SEEDS, "size": 500}]})
 
     @model_validator(mode="after")
     def _few_enough(self) -> Self:
