@@ -72,6 +72,9 @@ PERCENTILE = "percentile"  # 1..100, 100 = most likely
 REASONS = "reasons"
 SCORE = "score"  # the higher, the better; comparable within one answer only
 RANK = "rank"  # 1 = best
+ITEM = "item"  # product id, or the category's name
+REASON = "reason"
+FALLBACK = "fallback"  # whether popularity filled the place
 NEXT_ORDER_EXPECTED = "next_order_expected"  # local date, the median; null = not expected within the longest horizon
 NEXT_ORDER_EARLIEST = "next_order_earliest"  # local date, 10th percentile
 NEXT_ORDER_LATEST = "next_order_latest"  # local date, 90th percentile

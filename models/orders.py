@@ -1,5 +1,8 @@
 """The one definition of a return and of an order; features, labels and next baskets all use it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import ibis
 from ibis.expr import types as ir
 
@@ -20,6 +23,11 @@ def is_return(lines: ir.Table) -> ir.BooleanValue:
         True where the amount or the quantity is negative, never null: an unknown amount or quantity is no return.
     """
     return (lines[col.AMOUNT] < 0).fill_null(False) | (lines[col.QUANTITY] < 0).fill_null(False)
+
+
+def is_returned(line: Mapping[str, Any]) -> bool:
+    """Tell the same of one line of a history that a request brings."""
+    return any(line[column] is not None and line[column] < 0 for column in (col.AMOUNT, col.QUANTITY))
 
 
 def paid(lines: ir.Table) -> ir.DecimalValue:

@@ -1,5 +1,6 @@
 """Centroid: rank by the cosine of the angle to the mean of the seeds."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -14,14 +15,15 @@ class Centroid(FittedLookalike):
 
     method: ClassVar[str] = "centroid"
 
-    def ranker(self, seeds: Points, background: Points) -> Ranker:
-        """Take the mean of the seeds."""
-        centre = seeds.vectors.mean(axis=0)
-        length = float(np.linalg.norm(centre)) or 1.0
+    def ranker(self, groups: Sequence[Points], background: Points) -> Ranker:
+        """Take the mean of each group."""
+        centres = np.column_stack([seeds.vectors.mean(axis=0) for seeds in groups])
+        lengths = np.linalg.norm(centres, axis=0)
+        directions = centres / np.where(lengths > 0, lengths, 1.0)
 
         def ranked(points: Points) -> Scores:
-            lengths = np.linalg.norm(points.vectors, axis=1)
-            cosine: Scores = points.vectors @ (centre / length) / np.where(lengths > 0, lengths, 1.0)
-            return cosine
+            far = np.linalg.norm(points.vectors, axis=1)
+            cosines = points.vectors @ directions.astype(points.vectors.dtype) / np.where(far > 0, far, 1.0)[:, None]
+            return cosines.T.astype(np.float64)
 
         return ranked

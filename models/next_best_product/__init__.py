@@ -1,0 +1,1 @@
+"""Next-best-product: which products each customer should be offered next."""

@@ -1,0 +1,71 @@
+"""EASE^R: a linear model of which items go with which in one customer's history.
+
+Steck, H. (2019), Embarrassingly shallow autoencoders for sparse data. The Web Conference 2019.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from models.next_best_product.profiles import Floats, Ints, Profiles
+
+MAX_ITEMS = 1_500
+"""The items with the most buyers take part: fitting costs the cube of their number."""
+STRENGTH = 1_000.0
+
+
+@dataclass(frozen=True)
+class Affinity:
+    """Fitted weights.
+
+    Parameters
+    ----------
+    items : int64 array, shape (k,)
+        The items that take part, rising.
+    weights : float32 array, shape (k, k)
+        From an item that was bought (row) to an item that goes with it; the diagonal is 0.
+    """
+
+    items: Ints
+    weights: NDArray[np.float32]
+
+    def scores(self, profiles: Profiles, values: Floats) -> NDArray[np.float32]:
+        """Return how well each item goes with each customer's, shape (customers, items); 0 where it takes no part.
+
+        Parameters
+        ----------
+        profiles : Profiles
+            Of n customers.
+        values : float64 array
+            What each row of the profiles counts.
+        """
+        bought = profiles.matrix(values.astype(np.float32))[:, self.items]
+        found = np.zeros((profiles.customers, profiles.items), np.float32)
+        found[:, self.items] = bought @ self.weights
+        return found
+
+
+def affinity_of(profiles: Profiles, values: Floats, *, strength: float = STRENGTH) -> Affinity:
+    """Fit on everybody's profiles.
+
+    Parameters
+    ----------
+    profiles : Profiles
+        Of everybody.
+    values : float64 array
+        What each row of the profiles counts.
+    strength : float
+        Of the L2 penalty.
+    """
+    buyers = np.bincount(profiles.item, minlength=profiles.items)
+    items = np.sort(np.argsort(-buyers, kind="stable")[:MAX_ITEMS])
+    bought = profiles.matrix(values)[:, items]
+    gram = (bought.T @ bought).toarray() + strength * np.eye(len(items))
+    factor, _ = lapack.dpotrf(gram)
+    upper, _ = lapack.dpotri(factor)
+    inverse = np.triu(upper) + np.triu(upper, 1).T
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0.0)
+    return Affinity(items, weights.astype(np.float32))

@@ -1,0 +1,195 @@
+"""Candidates for customers and what the ranker sees of each: one row a (customer, item).
+
+A row is made of the customer's own profile and of what is known of the item, so that one customer gets the same
+figures alone and among many.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.next_best_product.affinity import Affinity
+from models.next_best_product.asking import Asked
+from models.next_best_product.neighbours import Neighbours, Singles
+from models.next_best_product.profiles import Floats, Ints, Profiles
+from models.next_best_product.statistics import Statistics
+
+OWN, POPULAR, SIMILAR, LINEAR, TOGETHER = 80, 40, 60, 80, 60
+"""Candidates from the customer's own history, popularity, similar items, the linear model, and the basket."""
+
+GROUPS = {
+    "own purchases": ("orders", "order_share", "decayed_14d", "decayed_45d", "decayed_150d", "decayed_share",
+                      "last_days", "first_days", "gap_days", "last_by_own_gap", "last_by_item_gap"),
+    "popularity": ("recent_7d", "recent_30d", "recent_90d", "rank", "trend", "buyers", "repeat_rate", "item_gap_days"),
+    "similar items": ("similar", "similar_rank", "affinity", "affinity_rank"),
+    "the basket": ("together", "confidence"),
+    "the customer": ("order_days", "recency_days", "tenure_days", "basket_items"),
+}  # fmt: skip
+"""The ranker's features by group, in the order of its columns; ages in days, shares 0..1, NaN = never bought."""
+FEATURES = tuple(chain.from_iterable(GROUPS.values()))
+# the recent and the ever bought, both long enough to rank by
+LONGEST_DECAY = -1
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pairs of customer and item.
+
+    Parameters
+    ----------
+    row, item : int64 arrays, shape (m,)
+        Rising by customer, then item.
+    features : float32 array, shape (m, f)
+        In the order of ``FEATURES``.
+    """
+
+    row: Ints
+    item: Ints
+    features: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Generators:
+    """Where candidates come from, at one cutoff.
+
+    Parameters
+    ----------
+    statistics : Statistics
+        Of the items.
+    similar : Neighbours
+        Items by the cosine of their buyers.
+    rules : Neighbours
+        Orders that hold both items.
+    affinity : Affinity
+        The linear model of items that go together.
+    """
+
+    statistics: Statistics
+    similar: Neighbours
+    rules: Neighbours
+    affinity: Affinity
+
+    def candidates(self, asked: Asked) -> Candidates:
+        """Return the candidates of a few customers: dense matrices of (customers, items) are made on the way."""
+        known = asked.profiles
+        similar = (known.matrix(np.ones(len(known.item), np.float32)) @ self.similar.matrix()).toarray()
+        linear = self.affinity.scores(known, np.ones(len(known.item)))
+        basket = _from_basket(asked, self.rules, self.statistics) if asked.baskets else None
+        row, item = np.nonzero(self._picked(asked, similar, linear, basket))
+        columns = chain(
+            _own(known, row, item, self.statistics),
+            _popularity(self.statistics, item),
+            chain.from_iterable((each[row, item], _rank(row, each[row, item])) for each in (similar, linear)),
+            (np.full(len(row), np.nan),) * 2 if basket is None else (each[row, item] for each in basket),
+            (each[row] for each in (known.order_days, known.recency_days, known.tenure_days, known.basket_items)),
+        )
+        features = np.empty((len(row), len(FEATURES)), np.float32)
+        for position, column in enumerate(columns):
+            features[:, position] = column
+        return Candidates(row, item, features)
+
+    def _picked(
+        self, asked: Asked, similar: Singles, linear: Singles, basket: tuple[Singles, Singles] | None
+    ) -> NDArray[np.bool_]:
+        fits = asked.open_items() & asked.usable[:, None]
+        picked = np.zeros(fits.shape, bool)
+        if asked.mode != "new":
+            _pick_own(picked, asked.profiles, OWN + SIMILAR if asked.mode == "repeat" else OWN)
+        if asked.mode != "repeat":
+            _pick_popular(picked, fits, self.statistics.by_popularity)
+            linked = self.affinity.items
+            picked[:, linked] |= _top(linear[:, linked] * fits[:, linked], LINEAR)
+            picked |= _top(similar * fits, SIMILAR)
+        if basket is not None:
+            picked |= _top(basket[0] * fits, TOGETHER)
+        return picked & fits
+
+
+def _pick_own(picked: NDArray[np.bool_], known: Profiles, count: int) -> None:
+    """Pick what each customer bought most, lately more than long ago."""
+    order = np.lexsort((known.item, -known.decayed[:, LONGEST_DECAY], known.row))
+    rank = np.arange(len(order)) - np.r_[0, known.ends][known.row]
+    most = order[rank < count]
+    picked[known.row[most], known.item[most]] = True
+
+
+def _pick_popular(picked: NDArray[np.bool_], fits: NDArray[np.bool_], by_popularity: Ints) -> None:
+    """Pick the most popular items that each customer may be answered."""
+    open_to_any = by_popularity[np.any(fits, axis=0)[by_popularity]]
+    closed = len(open_to_any) - int(fits[:, open_to_any].sum(axis=1).min(initial=len(open_to_any)))
+    head = open_to_any[: POPULAR + closed]
+    fit = fits[:, head]
+    row, at = np.nonzero(fit & (np.cumsum(fit, axis=1) <= POPULAR))
+    picked[row, head[at]] = True
+
+
+def _top(values: Singles, count: int) -> NDArray[np.bool_]:
+    """Say which values are among the row's highest ``count`` and above 0; equal values go together."""
+    if values.shape[1] <= count:
+        return values > 0
+    # negated: selecting near the end of mostly equal values is many times slower
+    least = -np.partition(-values, count - 1, axis=1)[:, count - 1 : count]
+    return (values >= least) & (values > 0)
+
+
+def _from_basket(asked: Asked, rules: Neighbours, statistics: Statistics) -> tuple[Singles, Singles]:
+    """Return summed cosines with the basket's items, and the mean confidence of their rules; (n, items) each."""
+    items = np.repeat(np.arange(statistics.items), np.diff(rules.indptr))
+    orders = np.maximum(statistics.orders, 1.0)
+    cosine = rules.values / np.sqrt(orders[items] * orders[rules.indices])
+    baskets = asked.basket_matrix()
+    size = np.maximum(np.diff(baskets.indptr), 1)[:, None]
+    strengths = (cosine, rules.values / orders[items])
+    weighed = (Neighbours(rules.indptr, rules.indices, each.astype(np.float32)).matrix() for each in strengths)
+    together, confidence = ((baskets @ each).toarray() for each in weighed)
+    return together, confidence / size
+
+
+def _own(known: Profiles, row: Ints, item: Ints, statistics: Statistics) -> Iterator[Floats]:
+    bought = known.row * known.items + known.item
+    wanted = row * known.items + item
+    at = np.searchsorted(bought, wanted)
+    # the last position is what was never bought
+    where = np.where(np.r_[bought, -1][at] == wanted, at, len(bought))
+    summed = np.bincount(known.row, known.decayed[:, LONGEST_DECAY], minlength=known.customers)
+    again = np.where(known.orders > 1, known.orders - 1, np.nan)
+    gap = (known.first_days - known.last_days) / again
+    told = (
+        known.orders,
+        known.orders / known.order_days[known.row],
+        *known.decayed.T,
+        known.decayed[:, LONGEST_DECAY] / summed[known.row],
+        known.last_days,
+        known.first_days,
+        gap,
+        known.last_days / gap,
+        known.last_days / statistics.gap_days[known.item],
+    )
+    yield from (np.r_[each, np.nan][where] for each in told)
+
+
+def _popularity(statistics: Statistics, item: Ints) -> Iterator[Floats]:
+    rank = np.empty(statistics.items)
+    rank[statistics.by_popularity] = np.arange(statistics.items)
+    week, _, quarter = statistics.recent
+    told = (
+        *statistics.recent,
+        rank,
+        week / np.maximum(quarter, 1e-9),
+        statistics.buyers,
+        statistics.repeat_rate,
+        statistics.gap_days,
+    )
+    yield from (each[item] for each in told)
+
+
+def _rank(row: Ints, values: Singles) -> Floats:
+    """Return each value's rank within its row from 0 = the highest; equal values in the order they come."""
+    order = np.lexsort((-values, row))
+    starts = np.searchsorted(row, row)
+    rank = np.empty(len(row))
+    rank[order] = np.arange(len(row)) - starts[order]
+    return rank

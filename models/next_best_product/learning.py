@@ -1,0 +1,179 @@
+"""What a method learns from at one level: everybody's purchases at the limit, and what came next at past cutoffs."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from models import columns as col
+from models.errors import NotEnoughDataError
+from models.next_best_product.asking import Asked
+from models.next_best_product.neighbours import Neighbours, together
+from models.next_best_product.profiles import Codes, Events, Ints, Profiles, events_of, profiles_of
+from models.next_best_product.statistics import Statistics, statistics_of
+from models.prediction import Examples
+
+MIN_CUSTOMERS = 100
+MAX_MEASURED = 5_000
+"""Customers of one cutoff that a method is measured on."""
+PAST_CUTOFFS = 3
+SPACING_DAYS = 28
+ACTIVE_DAYS = 90
+"""Customers with an order in so many days are learnt from and measured."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everybody at one cutoff.
+
+    Parameters
+    ----------
+    events : Events
+        Of n customers.
+    basket, window : tuple of int64 array, length n
+        Items of the first order day of the label window, and of the whole window; rising, empty where there are none.
+    """
+
+    events: Events
+    basket: tuple[Ints, ...]
+    window: tuple[Ints, ...]
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        """Every customer's profile."""
+        return profiles_of(self.events)
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        """Of the items."""
+        return statistics_of(self.events, self.profiles)
+
+    @cached_property
+    def rules(self) -> Neighbours:
+        """Orders that hold both of two items."""
+        return together(self.events)
+
+    def question(self, mode: str) -> "tuple[Asked, tuple[Ints, ...]]":
+        """Return how a mode is taught and measured: the question, and the items that would have been right.
+
+        The first order day for ``any``; the items of the whole window never bought before for ``new``, and those bought
+        before for ``repeat``; for ``basket`` every other item of the first order day lies in the basket already.
+        """
+        own = [self.profiles.item[self.profiles.span(row)] for row in range(self.profiles.customers)]
+        if mode == "new":
+            right = [np.setdiff1d(window, bought) for window, bought in zip(self.window, own, strict=True)]
+        elif mode == "repeat":
+            right = [np.intersect1d(window, bought) for window, bought in zip(self.window, own, strict=True)]
+        else:
+            right = [basket[1::2] for basket in self.basket] if mode == "basket" else list(self.basket)
+        baskets = tuple(basket[::2] for basket in self.basket) if mode == "basket" else ()
+        return Asked(self.profiles, mode, baskets=baskets), tuple(right)  # type: ignore[arg-type]
+
+    def taught(self, right: Sequence[Ints]) -> Ints:
+        """Return the customers who are learnt from and measured: an order lately, and something right."""
+        some = np.array([len(each) > 0 for each in right], bool)
+        with np.errstate(invalid="ignore"):
+            return np.flatnonzero(some & (self.profiles.recency_days <= ACTIVE_DAYS))
+
+
+def snapshot(examples: Examples, codes: Codes, items: int) -> Snapshot:
+    """Read examples of one cutoff at one level.
+
+    Parameters
+    ----------
+    examples : Examples
+        Of one cutoff; without labels where the window is still open.
+    codes : int32 array, shape (products,)
+        The item of each row of the product table; -1 = none.
+    items : int
+        Number of items.
+    """
+    histories = examples.customers.histories
+    assert histories is not None  # the prediction reads them
+    ids = histories.products[col.PRODUCT_ID]
+    later = [_items(examples.labels[name], ids, codes) for name in (col.NEXT_BASKET, col.WINDOW_PRODUCTS)]
+    return Snapshot(events_of(histories, codes, items), *later)
+
+
+def _items(labels: NDArray[np.object_], ids: pa.ChunkedArray, codes: Codes) -> tuple[Ints, ...]:
+    """Return each customer's products as items, each once and rising."""
+    lists = [np.empty(0, object) if each is None else np.asarray(each, object) for each in labels]
+    rows = np.repeat(np.arange(len(lists)), [len(each) for each in lists])
+    bought = pa.array(np.concatenate([*lists, np.empty(0, object)]), pa.string())
+    found = pc.index_in(bought, ids.combine_chunks()).fill_null(-1).to_numpy(zero_copy_only=False)
+    items = np.where(found >= 0, codes[found], -1).astype(np.int64) if len(codes) else np.full(len(found), -1)
+    key = np.unique(np.column_stack([rows, items])[items >= 0], axis=0).reshape(-1, 2)
+    return tuple(np.split(key[:, 1], np.searchsorted(key[:, 0], np.arange(1, len(lists)))))
+
+
+@dataclass(frozen=True)
+class Past:
+    """A past cutoff whose window has closed.
+
+    Parameters
+    ----------
+    day : date
+        The cutoff.
+    key : hashable
+        Names the cutoff and its customers.
+    read : callable
+        Reads its snapshot.
+    """
+
+    day: date
+    key: Hashable
+    read: Callable[[], Snapshot]
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What there is to learn from.
+
+    Parameters
+    ----------
+    now : Snapshot
+        Everybody at the limit; its labels are not known.
+    past : tuple of Past
+        Newest first.
+    kept : dict
+        What fits on the same items keep for each other, by any key: later limits learn from many of the same cutoffs.
+    """
+
+    now: Snapshot
+    past: tuple[Past, ...]
+    kept: dict[Hashable, Any]
+
+
+def past_cutoffs(examples: Examples, horizon: int) -> list[np.datetime64]:
+    """Return the cutoffs to teach a ranker with, newest first: windows closed, hardly overlapping.
+
+    Raises
+    ------
+    NotEnoughDataError
+        No window has closed yet.
+    """
+    closed = np.unique(examples.customers.as_of[examples.observed_days >= horizon])[::-1]
+    picked: list[np.datetime64] = []
+    for day in closed:
+        if not picked or (picked[-1] - day).astype(int) >= SPACING_DAYS:
+            picked.append(day)
+    if not picked:
+        raise NotEnoughDataError(
+            f"0 examples with a closed window of {horizon} days, at least {MIN_CUSTOMERS} are needed: shorten the "
+            "horizon, lower cutoffs.min_history_days, or bring more history"
+        )
+    return picked[:PAST_CUTOFFS]
+
+
+def thinned(rows: Ints, most: int) -> Ints:
+    """Return at most so many of the rows, evenly spread."""
+    if len(rows) <= most:
+        return rows
+    kept: Ints = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+    return kept

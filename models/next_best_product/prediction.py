@@ -1,0 +1,199 @@
+"""Next-best-product: which products each customer should be offered next."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from ibis.expr import types as ir
+from numpy.typing import NDArray
+
+from models import columns as col
+from models.errors import InvalidRequestError
+from models.examples import NOBODY, inline_customer
+from models.labels import next_products
+from models.next_best_product.assortment import Assortment
+from models.next_best_product.batch import as_table
+from models.next_best_product.golden import golden_histories
+from models.next_best_product.learning import MAX_MEASURED, thinned
+from models.next_best_product.messages import LevelName, NextBestProductRequest, NextBestProductResponse
+from models.next_best_product.profiles import Ints, events_of, profiles_of
+from models.next_best_product.recommender import FittedRecommender, ItemMethod, Level, Levels, load_level
+from models.next_best_product.serving import Wanted, answers, people_asked, people_stored, wanted_by
+from models.next_best_product.settings import NextBestProductSettings
+from models.next_best_product.teaching import Teaching
+from models.next_best_product.two_stage import TwoStage, TwoStageMethod, contributions
+from models.next_best_product.vocabulary import GROUPINGS
+from models.prediction import BatchOptions, Customers, Examples, Fitted, Matrix, Prediction, Scores, Served, Task
+from models.purchases import Histories
+from models.ranking import TOP, RankingMeasurement, measured
+from models.rivals.ease import EASE
+from models.rivals.item_knn import ItemKNN
+from models.rivals.most_popular import MostPopular
+from models.rivals.personal_frequency import PersonalFrequency
+from models.settings import FeatureSettings
+from models.store import Store
+
+LEVELS: tuple[LevelName, ...] = ("category", "product")
+MODES = {"next_basket": "any", "new": "new", "repeat": "repeat", "basket": "basket"}
+"""What is measured, and the mode that is asked."""
+PRODUCT = "product_"
+"""What the tags of the product level begin with."""
+
+
+class NextBestProduct(Prediction):
+    """Products that a customer will buy in the next ``horizon`` days, ranked.
+
+    Measured on customers with an order in the last 90 days: the next basket, what is bought for the first time, what is
+    bought again, and half of a basket by the other half.
+    """
+
+    name = "next-best-product"
+    question = "Which product should each customer be offered next?"
+    request = NextBestProductRequest
+    response = NextBestProductResponse
+    reads_histories = True
+    Settings = NextBestProductSettings
+    settings: NextBestProductSettings
+    candidates: tuple[ItemMethod, ...] = (TwoStageMethod(), EASE(), ItemKNN(), PersonalFrequency(), MostPopular())
+
+    def __init__(self, features: FeatureSettings, settings: NextBestProductSettings) -> None:
+        super().__init__(features, settings)
+        self._teaching = Teaching(settings)
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The modes by category, of which two choose; then the next basket and the new products by product."""
+        days = self.settings.horizon
+        category = tuple(Task(tag, days, chooses=tag in ("next_basket", "new")) for tag in MODES)
+        return category + tuple(Task(f"{PRODUCT}{tag}", days, chooses=False) for tag in ("next_basket", "new"))
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the candidates."""
+        return tuple(method.name for method in self.candidates)
+
+    def labels(self, tables: Mapping[str, ir.Table], spine: ir.Table) -> ir.Table:
+        """Return what was bought next, without what is never recommended."""
+        lines, products = tables[col.ORDER_LINES], tables[col.PRODUCTS]
+        names = self.settings.exclude_categories
+        if names:
+            out = [products[column].isin(names).fill_null(False) for column in GROUPINGS]
+            never = products.filter(out[0] | out[1] | out[2]).select(col.PRODUCT_ID)
+            lines = lines.anti_join(never, col.PRODUCT_ID)
+        return next_products({**tables, col.ORDER_LINES: lines}, spine, horizon=self.settings.horizon)
+
+    def eligible(self, customers: Customers) -> NDArray[np.bool_]:
+        """Say who ordered before."""
+        ordered: NDArray[np.bool_] = customers.column("orders") > 0
+        return ordered
+
+    def target(self, examples: Examples) -> Scores:
+        """Return how many products were bought in the window, shape (n, 1); NaN = not eligible or not known yet."""
+        bought = examples.labels[col.WINDOW_PRODUCTS]
+        counts = np.array([0 if each is None else len(each) for each in bought], float)
+        known = self.eligible(examples.customers) & (examples.observed_days >= self.settings.horizon)
+        return np.where(known, counts, np.nan)[:, None]
+
+    def fit(
+        self, method: str, examples: Examples, *, horizon: int, seed: int, choices: Mapping[str, Any] | None = None
+    ) -> FittedRecommender:
+        """Fit as ``Prediction.fit`` says; a level is fitted when it is first used, the first one at once."""
+        chosen = self._method(method)
+        teach = partial(
+            self._teaching.level, method=chosen, examples=examples, horizon=horizon, seed=seed, choices=choices or {}
+        )
+        makers = {name: partial(teach, name) for name in self._levels(examples)}
+        fitted = FittedRecommender(method, Levels(makers))
+        # too little data is refused here, and not where a figure is asked for
+        next(iter(fitted.levels.values()))
+        return fitted
+
+    def load(self, method: str, parts: Mapping[str, bytes]) -> FittedRecommender:
+        """Return the fitted method that ``parts`` hold."""
+        levels: dict[str, Level] = {}
+        for name in LEVELS:
+            own = {part.removeprefix(f"{name}."): each for part, each in parts.items() if part.startswith(f"{name}.")}
+            if own:
+                levels[name] = load_level(self._method(method), own)
+        return FittedRecommender(method, levels)
+
+    def golden_histories(self, fitted: Fitted, count: int) -> Histories:
+        """Return synthetic purchases of the items themselves."""
+        return golden_histories(_recommender(fitted), count)
+
+    def measure(self, fitted: Fitted, examples: Examples, task: Task) -> RankingMeasurement:
+        """Measure the lists of those who ordered lately and bought something that counts."""
+        name = "product" if task.tag.startswith(PRODUCT) else "category"
+        level = _recommender(fitted).levels.get(name)
+        if level is None:
+            # products without categories: what is asked of categories is asked of products
+            level = _recommender(fitted).levels[name := "product"]
+        seen = self._teaching.seen_with(level.vocabulary, name, examples)
+        asked, right = seen.question(MODES[task.tag.removeprefix(PRODUCT)])
+        taught = thinned(seen.taught(right), MAX_MEASURED)
+        ranked = level.rank(asked.take(taught), k=TOP)
+        return measured(ranked.items, ranked.fallbacks, [right[row] for row in taught], items=len(level.vocabulary))
+
+    def drivers(self, fitted: Fitted, customers: Customers, medians: Matrix) -> dict[str, float]:
+        """Return the mean absolute TreeSHAP contribution of each group to the ranker of the next basket."""
+        level = next(iter(_recommender(fitted).levels.values()))
+        if not isinstance(level.scorer, TwoStage) or customers.histories is None:
+            return {}
+        codes = level.vocabulary.codes(customers.histories.products)
+        return contributions(level.scorer, profiles_of(events_of(customers.histories, codes, len(level.vocabulary))))
+
+    def cut_points(self, fitted: Fitted, store: Store) -> NDArray[np.float64]:
+        """Return nothing: scores of different products have no percentiles in common."""
+        return np.empty(0)
+
+    def answer(self, served: Served, request: NextBestProductRequest) -> NextBestProductResponse:
+        """Answer a request: one answer for each customer asked for, in order."""
+        level, assortment = _opened(served, request.level)
+        wanted, unknown = wanted_by(level, assortment, request)
+        found = answers(wanted, people_asked(served, assortment, request.customers))
+        return NextBestProductResponse.model_construct(**served.envelope, unknown_products=unknown, answers=found)
+
+    def example(self, served: Served) -> dict[str, Any]:
+        """Ask for a known customer, somebody unknown, and a history sent inline."""
+        return {"customers": [*served.known_customers(1), NOBODY, inline_customer(served)], "k": 3}
+
+    def warm(self, served: Served) -> None:
+        """Answer once at each level."""
+        for name in LEVELS:
+            if name in _recommender(served.fitted).levels:
+                self.table(served, np.arange(min(2, len(served.store))), BatchOptions(level=name))
+
+    def table(self, served: Served, rows: Ints, options: BatchOptions) -> pa.Table:
+        """Answer for the store's customers at ``rows``: a row for each product, best first."""
+        level, assortment = _opened(served, options.level)
+        if options.mode == "basket":
+            raise InvalidRequestError("mode 'basket' is for the service: a batch has no basket; any, new or repeat")
+        wanted = Wanted(level, assortment, options.mode, options.k, None, np.empty(0, np.int64))
+        return as_table(answers(wanted, people_stored(served, assortment, rows)))
+
+    def _levels(self, examples: Examples) -> tuple[str, ...]:
+        histories = examples.customers.histories
+        assert histories is not None  # the prediction reads them
+        present = [name for name in GROUPINGS if name in histories.products.column_names]
+        grouped = any(histories.products[name].null_count < histories.products.num_rows for name in present)
+        return LEVELS if grouped else LEVELS[1:]
+
+    def _method(self, name: str) -> ItemMethod:
+        return next(method for method in self.candidates if method.name == name)
+
+
+def _opened(served: Served, name: str) -> tuple[Level, Assortment]:
+    """Return a level, and the store's products as it sees them."""
+    fitted = _recommender(served.fitted)
+    if name not in fitted.levels:
+        raise InvalidRequestError(
+            f"level {name!r}: the products have no categories; ask for the level 'product'", field="level"
+        )
+    return fitted.levels[name], fitted.assortment(name, served.store.products)
+
+
+def _recommender(fitted: Fitted) -> FittedRecommender:
+    assert isinstance(fitted, FittedRecommender)
+    return fitted

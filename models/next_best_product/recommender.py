@@ -1,0 +1,234 @@
+"""A fitted method at each level: ranks items for customers, and fills up with what is popular."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from models.next_best_product.asking import NOT_SCORED, Asked, scored_only
+from models.next_best_product.assortment import Assortment
+from models.next_best_product.learning import Learnt
+from models.next_best_product.neighbours import Neighbours
+from models.next_best_product.profiles import Floats, Ints, events_of, profiles_of
+from models.next_best_product.reasons import Explainer, Why
+from models.next_best_product.statistics import Statistics
+from models.next_best_product.vocabulary import Vocabulary
+from models.parts import canonical_json, npy_array, npy_bytes
+from models.prediction import Customers, Scores
+
+CHUNK = 128
+TOP = 10
+SCORED_MODES = ("any", "new")
+
+
+class Scorer(Protocol):
+    """A fitted method at one level."""
+
+    @property
+    def choices(self) -> Mapping[str, Any]:
+        """What fitting chose (JSON)."""
+
+    def score(self, asked: Asked) -> Floats:
+        """Score each customer by itself, shape (n, items); ``-inf`` = not scored, never NaN."""
+
+    def parts(self) -> Mapping[str, bytes]:
+        """Return the files that hold it."""
+
+
+class ItemMethod(Protocol):
+    """A method of ranking items; ours and every rival is one."""
+
+    @property
+    def name(self) -> str:
+        """Short name; part of metric names."""
+
+    def fit(self, learnt: Learnt, rules: Neighbours, *, seed: int, choices: Mapping[str, Any] | None = None) -> Scorer:
+        """Fit at one level."""
+
+    def load(self, parts: Mapping[str, bytes], statistics: Statistics, rules: Neighbours) -> Scorer:
+        """Return what ``Scorer.parts`` gave."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The best items of n customers, best first.
+
+    Parameters
+    ----------
+    items : tuple of int64 array, length n
+        At most k each.
+    scores : tuple of float64 array, length n
+        Beside the items.
+    why : tuple of tuple of Why, length n
+        What speaks for each; None = popularity alone.
+    """
+
+    items: tuple[Ints, ...]
+    scores: tuple[Floats, ...]
+    why: tuple[tuple[Why, ...], ...]
+
+    @property
+    def fallbacks(self) -> tuple[NDArray[np.bool_], ...]:
+        """Say which items are not personal."""
+        return tuple(np.array([reason is None for reason in row], bool) for row in self.why)
+
+
+@dataclass(frozen=True)
+class Level:
+    """A fitted method at one level.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary
+        The items.
+    statistics : Statistics
+        What is known of them at the limit.
+    rules : Neighbours
+        Orders that hold both of two items.
+    scorer : Scorer
+        The method.
+    """
+
+    vocabulary: Vocabulary
+    statistics: Statistics
+    rules: Neighbours
+    scorer: Scorer
+
+    def rank(self, asked: Asked, k: int) -> Ranked:
+        """Return the k best items of each customer, each by itself; fewer where no more may be answered."""
+        rows: list[tuple[Ints, Floats, tuple[Why, ...]]] = []
+        for start in range(0, len(asked), CHUNK):
+            rows.extend(self._chunk(asked.chunk(start, min(start + CHUNK, len(asked))), k))
+        items, scores, why = zip(*rows, strict=True) if rows else ((), (), ())
+        return Ranked(items, scores, why)
+
+    def _chunk(self, asked: Asked, k: int) -> Iterator[tuple[Ints, Floats, tuple[Why, ...]]]:
+        scores = scored_only(self.scorer.score(asked), asked)
+        popularity, order = self.statistics.popularity, self.statistics.by_popularity
+        fits, bought = asked.open_items(), self.statistics.buyers > 0
+        for row in range(len(asked)):
+            personal = best(scores[row], popularity, k)
+            spare = fits[row] & bought
+            spare[personal] = False
+            fill = order[spare[order]][: k - len(personal)]
+            items = np.r_[personal, fill]
+            explain = Explainer(self.statistics, self.rules, asked, row)
+            # what filled a place is the same for everybody, unless everything in question was bought before
+            explained = len(items) if asked.mode == "repeat" else len(personal)
+            why = tuple(explain.why(item) if at < explained else None for at, item in enumerate(items.tolist()))
+            yield items, np.r_[scores[row, personal], popularity[fill]], why
+
+    def parts(self) -> Mapping[str, bytes]:
+        """Return the files that hold it."""
+        about = {"column": self.vocabulary.column, "excluded": self.vocabulary.excluded, "names": self.vocabulary.names}
+        arrays = {f"statistics_{name}": array for name, array in self.statistics.arrays().items()}
+        arrays |= {f"rules_{name}": getattr(self.rules, name) for name in ("indptr", "indices", "values")}
+        shared = {f"{name}.npy": npy_bytes(array) for name, array in arrays.items()}
+        own = {f"scorer_{name}": content for name, content in self.scorer.parts().items()}
+        return {"items.json": canonical_json(about), **shared, **own}
+
+
+def load_level(method: ItemMethod, parts: Mapping[str, bytes]) -> Level:
+    """Return the level that ``parts`` hold."""
+    about = orjson.loads(parts["items.json"])
+    statistics = Statistics(**_arrays(parts, "statistics_"))
+    rules = Neighbours(**_arrays(parts, "rules_"))
+    own = {name.removeprefix("scorer_"): each for name, each in parts.items() if name.startswith("scorer_")}
+    vocabulary = Vocabulary(about["column"], tuple(about["names"]), tuple(about["excluded"]))
+    return Level(vocabulary, statistics, rules, method.load(own, statistics, rules))
+
+
+def _arrays(parts: Mapping[str, bytes], prefix: str) -> dict[str, Any]:
+    return {
+        name.removeprefix(prefix).removesuffix(".npy"): npy_array(content)
+        for name, content in parts.items()
+        if name.startswith(prefix)
+    }
+
+
+def best(scores: Floats, popularity: Floats, k: int) -> Ints:
+    """Return the items with the highest k scores, best first; of equal ones the more popular, then the first."""
+    found = np.flatnonzero(scores > NOT_SCORED)
+    if len(found) > k:
+        least = -np.partition(-scores[found], k - 1)[k - 1]
+        found = found[scores[found] >= least]
+    order = np.lexsort((found, -popularity[found], -scores[found]))
+    picked: Ints = found[order[:k]]
+    return picked
+
+
+class Levels(Mapping[str, Level]):
+    """The levels of a method, each fitted when it is first asked for: who measures one does not pay for the other.
+
+    Parameters
+    ----------
+    makers : mapping of str to callable
+        Makes a level.
+    """
+
+    def __init__(self, makers: Mapping[str, Callable[[], Level]]) -> None:
+        self._makers = dict(makers)
+        self._made: dict[str, Level] = {}
+
+    def __getitem__(self, name: str) -> Level:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+@dataclass(frozen=True)
+class FittedRecommender:
+    """One method, fitted at each level.
+
+    Parameters
+    ----------
+    method : str
+        Its name.
+    levels : Levels
+        ``category`` and ``product``, as far as the data have them.
+    """
+
+    method: str
+    levels: Mapping[str, Level]
+    _assortments: dict[str, Assortment] = field(default_factory=dict, compare=False, repr=False)
+
+    def assortment(self, level: str, products: pa.Table) -> Assortment:
+        """Return a store's products as a level sees them; indexed once, as a fitted method serves from one store."""
+        found = self._assortments.get(level)
+        if found is None or found.products is not products:
+            found = self._assortments[level] = Assortment(products, self.levels[level].vocabulary)
+        return found
+
+    @property
+    def choices(self) -> Mapping[str, Any]:
+        """What fitting chose at each level that chooses anything."""
+        return {name: dict(level.scorer.choices) for name, level in self.levels.items() if level.scorer.choices}
+
+    def score(self, customers: Customers) -> Scores:
+        """Return the ten best scores of each level in the modes any and new, shape (n, 20 x levels); 0 = no more."""
+        assert customers.histories is not None  # the prediction reads them
+        columns = [np.zeros((len(customers), 0))]
+        for level in self.levels.values():
+            codes = level.vocabulary.codes(customers.histories.products)
+            profiles = profiles_of(events_of(customers.histories, codes, len(level.vocabulary)))
+            for mode in SCORED_MODES:
+                ranked = level.rank(Asked(profiles, mode), TOP)  # type: ignore[arg-type]
+                padded = [np.r_[scores, np.zeros(TOP - len(scores))] for scores in ranked.scores]
+                columns.append(np.array(padded).reshape(-1, TOP))
+        return np.column_stack(columns)
+
+    def parts(self) -> Mapping[str, bytes]:
+        """Return the files of each level under its name."""
+        return {
+            f"{name}.{file}": content for name, level in self.levels.items() for file, content in level.parts().items()
+        }

@@ -1,0 +1,188 @@
+"""Our own method: candidates of several generators, ranked by one LightGBM a mode.
+
+Each ranker is taught at past cutoffs by what was bought next, with generators that knew no more than those cutoffs.
+Small trees as in ``models.boosting``; most of what was not bought is left out, which changes the order of nothing.
+"""
+
+from collections.abc import Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.boosting import PARAMETERS
+from models.errors import NotEnoughDataError
+from models.next_best_product.affinity import Affinity, affinity_of
+from models.next_best_product.asking import NOT_SCORED, Asked
+from models.next_best_product.candidates import FEATURES, GROUPS, Generators
+from models.next_best_product.learning import MIN_CUSTOMERS, Learnt, Past, Snapshot, thinned
+from models.next_best_product.neighbours import Neighbours, similar_items
+from models.next_best_product.profiles import Floats, Profiles, profiles_of
+from models.next_best_product.statistics import Statistics
+from models.parts import npy_array, npy_bytes
+
+if TYPE_CHECKING:
+    # imported where it is called: see models.boosting
+    import lightgbm as lgb
+
+TREES = 80
+LEARNING_RATE = 0.1
+NEGATIVES = 0.25
+"""Share of the candidates that were not bought that teach."""
+MAX_TAUGHT = 2_000
+"""Customers of one cutoff that teach."""
+CHUNK = 256
+HIDDEN = 0.4
+"""Share of the customers whose history is hidden from the ranker of baskets."""
+RANKERS = ("any", "new", "basket")
+EXPLAINED, EXPLAINED_ROWS = 200, 5_000
+"""Customers, and candidates among theirs, that what drives the ranker is measured on."""
+
+Taught = tuple[NDArray[np.float32], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class TwoStage:
+    """Generators and a ranker for each mode; ``repeat`` is ranked as ``any``.
+
+    Parameters
+    ----------
+    generators : Generators
+        At the limit.
+    rankers : mapping of str to lightgbm.Booster
+        By mode.
+    """
+
+    generators: Generators
+    rankers: "Mapping[str, lgb.Booster]"
+
+    @property
+    def choices(self) -> Mapping[str, Any]:
+        """The number of trees of each mode."""
+        return {mode: self.rankers[mode].num_trees() for mode in RANKERS}
+
+    def score(self, asked: Asked) -> Floats:
+        """Return the probability that a candidate is bought, shape (n, items); others are not scored."""
+        scores = np.full((len(asked), asked.profiles.items), NOT_SCORED)
+        found = self.generators.candidates(asked)
+        if len(found.row):
+            ranker = self.rankers["any" if asked.mode == "repeat" else asked.mode]
+            # one thread: waking others costs more than the rows of a customer
+            scores[found.row, found.item] = ranker.predict(found.features, num_threads=1)
+        return scores
+
+    def parts(self) -> Mapping[str, bytes]:
+        """Return the rankers as LightGBM text, the generators as npy."""
+        similar, affinity = self.generators.similar, self.generators.affinity
+        arrays: dict[str, NDArray[Any]] = {
+            "similar_indptr": similar.indptr,
+            "similar_indices": similar.indices.astype(np.int32),
+            "similar_values": similar.values,
+            "affinity_items": affinity.items,
+            "affinity_weights": affinity.weights,
+        }
+        texts = {f"ranker_{mode}.txt": self.rankers[mode].model_to_string().encode() for mode in RANKERS}
+        return {f"{name}.npy": npy_bytes(array) for name, array in arrays.items()} | texts
+
+
+@dataclass(frozen=True)
+class TwoStageMethod:
+    """Candidates and rankers."""
+
+    name: str = "two_stage"
+
+    def fit(
+        self, learnt: Learnt, rules: Neighbours, *, seed: int, choices: Mapping[str, Any] | None = None
+    ) -> TwoStage:
+        """Fit as ``models.next_best_product.recommender.ItemMethod`` says.
+
+        Raises
+        ------
+        NotEnoughDataError
+            Too few customers bought something in a closed window.
+        """
+        taught = [_once(learnt.kept, past, seed) for past in learnt.past]
+        trees = dict(choices) if choices else dict.fromkeys(RANKERS, TREES)
+        with ThreadPoolExecutor(2) as pool:
+            fits = {mode: pool.submit(_ranker, [each[mode] for each in taught], trees[mode], seed) for mode in RANKERS}
+            generators = generators_of(learnt.now, rules)
+            return TwoStage(generators, {mode: fit.result() for mode, fit in fits.items()})
+
+    def load(self, parts: Mapping[str, bytes], statistics: Statistics, rules: Neighbours) -> TwoStage:
+        """Return what ``parts`` hold."""
+        array = {name.removesuffix(".npy"): npy_array(each) for name, each in parts.items() if name.endswith(".npy")}
+        similar = Neighbours(
+            array["similar_indptr"], array["similar_indices"].astype(np.int64), array["similar_values"]
+        )
+        affinity = Affinity(array["affinity_items"], array["affinity_weights"])
+        import lightgbm as lgb
+
+        rankers = {mode: lgb.Booster(model_str=parts[f"ranker_{mode}.txt"].decode()) for mode in RANKERS}
+        return TwoStage(Generators(statistics, similar, rules, affinity), rankers)
+
+
+def generators_of(known: Snapshot, rules: Neighbours) -> Generators:
+    """Fit the generators at one cutoff; ``rules`` must be of that cutoff too."""
+    bought = np.ones(len(known.profiles.item))
+    return Generators(known.statistics, similar_items(known.profiles), rules, affinity_of(known.profiles, bought))
+
+
+def _once(kept: dict[Hashable, Any], past: Past, seed: int) -> Mapping[str, Taught]:
+    """Return what a past cutoff teaches each mode; read once for all limits that learn from it."""
+    key = (past.key, seed)
+    if key not in kept:
+        seen = past.read()
+        generators = generators_of(seen, seen.rules)
+        kept[key] = {mode: _examples(generators, seen, mode, seed=seed + past.day.toordinal()) for mode in RANKERS}
+    found: Mapping[str, Taught] = kept[key]
+    return found
+
+
+def _examples(generators: Generators, past: Snapshot, mode: str, *, seed: int) -> Taught:
+    rng = np.random.default_rng(seed)
+    asked, right = past.question(mode)
+    if mode == "basket":
+        # a till knows the basket and often not the customer
+        seen = past.events.take_rows(rng.random(past.events.customers) >= HIDDEN)
+        asked = replace(asked, profiles=profiles_of(seen))
+    taught = thinned(past.taught(right), MAX_TAUGHT)
+    asked = asked.take(taught)
+    features, bought = [np.empty((0, len(FEATURES)), np.float32)], [np.empty(0, bool)]
+    for start in range(0, len(asked), CHUNK):
+        part = asked.chunk(start, min(start + CHUNK, len(asked)))
+        found = generators.candidates(part)
+        hits = np.zeros((len(part), part.profiles.items), bool)
+        for row in range(len(part)):
+            hits[row, right[taught[start + row]]] = True
+        hit = hits[found.row, found.item]
+        kept = hit | (rng.random(len(hit)) < NEGATIVES)
+        features.append(found.features[kept])
+        bought.append(hit[kept])
+    return np.concatenate(features), np.concatenate(bought)
+
+
+def _ranker(examples: list[Taught], trees: int, seed: int) -> "lgb.Booster":
+    features, bought = (np.concatenate(each) for each in zip(*examples, strict=True))
+    if bought.sum() < MIN_CUSTOMERS:
+        raise NotEnoughDataError(
+            f"{int(bought.sum())} examples of a product that was bought next, at least {MIN_CUSTOMERS} are needed: "
+            "bring more customers, or a longer history"
+        )
+    import lightgbm as lgb
+
+    parameters = {**PARAMETERS, "learning_rate": LEARNING_RATE, "seed": seed}
+    return lgb.train(parameters, lgb.Dataset(features, bought.astype(np.float32)), trees)
+
+
+def contributions(scorer: TwoStage, profiles: Profiles) -> dict[str, float]:
+    """Return the mean absolute TreeSHAP contribution of each group of features to the ranker of the next basket."""
+    asked = Asked(profiles, "any").take(thinned(np.arange(profiles.customers), EXPLAINED))
+    found = scorer.generators.candidates(asked).features
+    drawn = found[thinned(np.arange(len(found)), EXPLAINED_ROWS)]
+    effects = np.abs(np.asarray(scorer.rankers["any"].predict(drawn, pred_contrib=True, num_threads=1)))
+    ends = np.cumsum([len(names) for names in GROUPS.values()])
+    # the last column is the base rate
+    parts = np.split(effects.mean(axis=0)[:-1], ends[:-1])
+    return {group: float(part.sum()) for group, part in zip(GROUPS, parts, strict=True)}
