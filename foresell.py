@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -14,10 +14,13 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import models
-from models.errors import ForesellError, NotEnoughDataError, UnknownPredictionError
+from models.errors import ForesellError, InvalidRequestError, NotEnoughDataError, UnknownPredictionError
 from models.prediction import BatchOptions, Prediction
 from models.release import Manifest, Releases
 from models.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from training.run import Trainer
 
 USER_MISTAKE = 2
 
@@ -146,14 +149,22 @@ def score(
     name: Annotated[str, typer.Argument(metavar="PREDICTION")],
     out: Annotated[Path, typer.Option(help="A .parquet or .csv file.")],
     workspace: Workspace = HERE,
-    reasons: Annotated[int, typer.Option(min=0, max=10, help="Reasons a customer; over a millisecond a row.")] = 0,
+    reasons: Annotated[
+        int | None, typer.Option(min=0, max=10, help="Reasons a customer; over a millisecond a row. Default: 0.")
+    ] = None,
+    k: Annotated[int | None, typer.Option(min=1, max=100, help="Products a customer. Default: 10.")] = None,
+    mode: Annotated[Literal["any", "new", "repeat"] | None, typer.Option(help="Which products. Default: any.")] = None,
+    level: Annotated[
+        Literal["product", "category"] | None, typer.Option(help="Products or categories. Default: product.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Score every customer of the current release."""
     settings = _settings(workspace)
-    models.prediction_named(name, settings.models)
+    prediction = models.prediction_named(name, settings.models)
+    options = _batch_options(prediction, {"reasons": reasons, "k": k, "mode": mode, "level": level})
     with steps(quiet=json) as step:
-        rows = _score(settings, name, out, step, BatchOptions(reasons=reasons))
+        rows = _score(settings, name, out, step, options)
     show({"rows": rows, "out": str(out)} if json else f"{rows:,} customers scored: {out}")
 
 
@@ -165,6 +176,15 @@ def audience(
     size: Annotated[int | None, typer.Option(help="Customers wanted; or give --share.")] = None,
     share: Annotated[float | None, typer.Option(help="Share of the customers wanted, 0..1.")] = None,
     include_seeds: Annotated[bool, typer.Option("--include-seeds", help="Let seeds be in the audience.")] = False,
+    within: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE | KEY=VALUE",
+            help="Only these customers: a file of ids like --seeds, or filters; repeat it for several, which must all "
+            "hold: churn_level=high, channel=web, bought_category=BACON, never_bought_category=BACON, "
+            "attribute:age=35-44.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Find the customers of the current release who are most like those of a list."""
@@ -173,7 +193,9 @@ def audience(
     settings = _settings(workspace)
     with steps(quiet=json) as step:
         step("finding the audience")
-        found = write_audience(settings.releases, seeds, out, size=size, share=share, include_seeds=include_seeds)
+        found = write_audience(
+            settings.releases, seeds, out, size=size, share=share, include_seeds=include_seeds, within=within or ()
+        )
     show(found.summary if json else f"{found.sentence}: {out}")
 
 
@@ -243,8 +265,16 @@ def demo(workspace: Workspace = HERE) -> None:
     check(workspace)
     with steps() as step:
         for prediction in _wanted(settings, None):
-            console.print(f"{prediction.name}: {_train(settings, prediction, step)['sentence']}")
-            console.print(f"{prediction.name}: {_promote(settings, prediction, step)['sentence']}")
+            try:
+                trainer = _trainer(settings, prediction, step)
+                trained = _train(settings, prediction, step, trainer=trainer)
+            except NotEnoughDataError as error:
+                complaints.print(f"foresell: {prediction.name}: {error.message}", markup=False)
+                continue
+            console.print(f"{prediction.name}: {trained['sentence']}", markup=False)
+            # what was read to train is not read again
+            promoted = _promote(settings, prediction, step, trainer=trainer)
+            console.print(f"{prediction.name}: {promoted['sentence']}", markup=False)
         console.print(_release_sentence(_publish(settings, step)))
         step("serving")
         for question, answer in demonstrate(settings.releases):
@@ -272,19 +302,28 @@ def _intake(settings: Settings, step: Callable[[str], None]) -> Any:
     return ensure_tables(settings, today=_today(settings), progress=step)
 
 
-def _train(
-    settings: Settings, prediction: Prediction, step: Callable[[str], None], method: str | None = None
-) -> dict[str, Any]:
+def _trainer(settings: Settings, prediction: Prediction, step: Callable[[str], None]) -> "Trainer":
     from training.run import Trainer
+
+    return Trainer(settings, prediction, _intake(settings, step), step)
+
+
+def _train(
+    settings: Settings,
+    prediction: Prediction,
+    step: Callable[[str], None],
+    method: str | None = None,
+    trainer: "Trainer | None" = None,
+) -> dict[str, Any]:
     from training.run import train as compete
     from training.tracking import CHALLENGER, Tracker
 
-    intake = _intake(settings, step)
+    trainer = trainer or _trainer(settings, prediction, step)
     tracker = Tracker(settings)
     with tracker.run(prediction.name, f"train {prediction.name}", kind="train") as run_id:
-        outcome = compete(Trainer(settings, prediction, intake, step), method)
+        outcome = compete(trainer, method)
         step(f"{prediction.name}: logging the run")
-        tracker.log_outcome(run_id, outcome, intake)
+        tracker.log_outcome(run_id, outcome, trainer.intake)
         version = tracker.register(prediction.name, run_id, aliases=(CHALLENGER,))
     return {
         "prediction": prediction.name,
@@ -306,11 +345,14 @@ def _train_or_explain(
 
 
 def _promote(
-    settings: Settings, prediction: Prediction, step: Callable[[str], None], number: int | None = None
+    settings: Settings,
+    prediction: Prediction,
+    step: Callable[[str], None],
+    number: int | None = None,
+    trainer: "Trainer | None" = None,
 ) -> dict[str, Any]:
     from training.promote import promote as compare
     from training.promote import promote_served
-    from training.run import Trainer
     from training.tracking import CHALLENGER, Tracker
 
     tracker = Tracker(settings)
@@ -320,9 +362,8 @@ def _promote(
     else:
         if named is None:
             tracker.require_alias(prediction.name, CHALLENGER)  # before the long work
-        intake = _intake(settings, step)
-        trainer = Trainer(settings, prediction, intake, step)
-        promoted = compare(trainer, tracker, data=intake.fingerprint, number=number)
+        trainer = trainer or _trainer(settings, prediction, step)
+        promoted = compare(trainer, tracker, data=trainer.intake.fingerprint, number=number)
     return {
         "prediction": prediction.name,
         "version": promoted.version.version,
@@ -351,6 +392,16 @@ def _publish(settings: Settings, step: Callable[[str], None], as_of: date | None
     for name in published.left_out:
         complaints.print(f"foresell: {name} has no champion and is not in the release: foresell train {name}")
     return published.manifest
+
+
+def _batch_options(prediction: Prediction, asked: dict[str, Any]) -> BatchOptions:
+    """Return what was asked of a batch job; what the prediction does not heed is refused rather than dropped."""
+    given = {option: value for option, value in asked.items() if value is not None}
+    for option in given:
+        if prediction.in_batch and option not in prediction.batch_options:
+            heeded = ", ".join(f"--{each}" for each in asked if each in prediction.batch_options)
+            raise InvalidRequestError(f"foresell score {prediction.name} has no --{option}; it has {heeded}")
+    return BatchOptions(**given)
 
 
 def _score(settings: Settings, name: str, out: Path, step: Callable[[str], None], options: BatchOptions) -> int:

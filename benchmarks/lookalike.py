@@ -9,28 +9,42 @@ among all customers with an order in the 180 days before (NEW: among those of th
 are ``default_rng(1000 * sum of the name's code points + seeds).choice(sorted buyers, seeds, replace=False)``; they are
 left out of the ranking. The settings were chosen on other queries at earlier cutoffs; these figures were seen
 meanwhile.
+
+The processor time of a query on a large store, beside the same on one of the sample's size; customers are invented::
+
+    .venv/bin/python benchmarks/lookalike.py --customers 1000000
 """
 
-import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
 from time import process_time
+from typing import Any
 
 import ibis
 import numpy as np
+import pyarrow as pa
 
 from models import columns as col
 from models import prediction_named
 from models.engines import open_duckdb
-from models.features import features
+from models.features import catalogue, features, fingerprint
 from models.lookalike.audience import CURVE_SHARES
 from models.lookalike.audience import ranked as ranked_by
 from models.lookalike.fitted import FittedLookalike
 from models.lookalike.queries import Query, measured, window_buyers
 from models.lookalike.space import Points
-from models.prediction import Examples
-from models.settings import Settings, load_settings
+from models.messages import ModelReference
+from models.parts import seal, verify
+from models.prediction import Examples, Served, nameless
+from models.prepared import open_prepared, write_prepared
+from models.purchases import Purchases
+from models.settings import FeatureSettings, Settings, load_settings
+from models.store import Store, open_store, write_store
 from training.frame import as_customers, histories, population
 
 AS_OF, LIMIT, ACTIVE_DAYS, HORIZON = date(2017, 11, 1), date(2017, 12, 1), 180, 30
@@ -57,6 +71,17 @@ GROUPS = (
     Group("category buyers, 200 seeds", OFTEN, 200, False, (0.752, 0.755, 0.788)),
     Group("NEW buyers of a category, 50 seeds", NEW, 50, True, (0.695, 0.639, 0.711)),
 )
+
+
+SAMPLE_CUSTOMERS = 2_469
+INVENTED_PRODUCTS, INVENTED_CATEGORIES, INVENTED_PURCHASES = 1_000, 100, 10
+QUERIES: dict[str, dict[str, Any]] = {
+    "50 seeds": {"seeds": 50},
+    "1,000 seeds": {"seeds": 1_000},
+    "100,000 seeds": {"seeds": 100_000},
+    "50 seeds, within a category": {"seeds": 50, "within": {"bought_category": "c7"}},
+}
+REPEATS = 3
 
 
 def main(workspace: Path) -> None:
@@ -119,7 +144,7 @@ def curves(fitted: FittedLookalike, everybody: Points, queries: list[Query], tit
     for query in queries:
         started = process_time()
         ranked = ranked_by(
-            fitted, everybody.take(query.seeds), everybody.take(fitted.drawn_from(query.pool)), [everybody]
+            fitted, everybody.take(query.seeds), everybody.take(fitted.drawn_from(query.pool)), everybody
         )
         sizes = [max(1, round(len(query.pool) * share)) for share in CURVE_SHARES]
         points = ranked.quality(query.seeds, query.pool, sizes)
@@ -137,5 +162,97 @@ def curves(fitted: FittedLookalike, everybody: Points, queries: list[Query], tit
         print(f"| {name} | {' | '.join(f'{value:.3f}' for value in np.mean(rows, axis=0))} |")
 
 
+# -- cost
+
+
+def cost(customers: int) -> None:
+    """Print the processor time of queries on a store of invented customers, beside one of the sample's size."""
+    seconds = {}
+    for count in (SAMPLE_CUSTOMERS, customers):
+        with TemporaryDirectory() as folder:
+            started = process_time()
+            served = invented(Path(folder), count)
+            print(f"{count:,} customers: published in {process_time() - started:.0f} s of processor time")
+            seconds[count] = {name: asked(served, **query) for name, query in QUERIES.items()}
+    print(f"\n| query | {SAMPLE_CUSTOMERS:,} customers, s | {customers:,}, s | ratio |\n| --- | --- | --- | --- |")
+    for name in QUERIES:
+        small, large = seconds[SAMPLE_CUSTOMERS][name], seconds[customers][name]
+        print(f"| {name} | {small:.2f} | {large:.2f} | {large / small:.1f} |")
+
+
+def asked(served: Served, *, seeds: int, **more: Any) -> float:
+    """Return the median processor time of a query for 10,000 customers; seeds are drawn, at most half of everybody."""
+    drawn = np.random.default_rng(1).choice(len(served.store), min(seeds, len(served.store) // 2), replace=False)
+    prediction = served.prediction
+    request = prediction.request.model_validate({"seeds": served.store.ids_at(drawn), "size": 10_000, **more})
+    seconds = []
+    for _ in range(REPEATS):
+        started = process_time()
+        prediction.answer(served, request)
+        seconds.append(process_time() - started)
+    return median(seconds)
+
+
+def invented(folder: Path, count: int) -> Served:
+    """Write a store of invented customers, fit on some of them, prepare, and open all of it as a service does."""
+    store = invented_store(folder, count)
+    prediction = prediction_named("lookalike")
+    some = nameless(store, np.arange(min(count, 20_000)))
+    fitted = prediction.fit("seed_logistic", Examples(some, {}, AS_OF), horizon=HORIZON, seed=1)
+    part = folder / "prepared"
+    part.mkdir()
+    write_prepared(part, prediction, fitted, store)
+    return Served(
+        prediction=prediction,
+        fitted=fitted,
+        store=store,
+        inline=None,  # type: ignore[arg-type]
+        model=ModelReference(name="lookalike", version="1", run_id="0" * 32),
+        release="r000001",
+        cut_points=np.empty(0),
+        medians=np.empty(0, np.float32),
+        prepared=open_prepared(part, verify(part, seal(part)), prediction, fitted, store),
+    )
+
+
+def invented_store(folder: Path, count: int) -> Store:
+    """Write customers with figures and purchases at random."""
+    settings, rng = FeatureSettings(), np.random.default_rng(1)
+    names = [feature.name for feature in catalogue(settings)]
+    products = np.arange(INVENTED_PRODUCTS)
+    table = pa.table(
+        {
+            col.PRODUCT_ID: np.sort(products.astype(str)),
+            col.CATEGORY: [f"c{product % INVENTED_CATEGORIES}" for product in products],
+        }
+    )
+    bought = count * INVENTED_PURCHASES
+    purchases = Purchases(
+        np.arange(1, count + 1) * INVENTED_PURCHASES,
+        rng.integers(0, INVENTED_PRODUCTS, bought, dtype=np.int32),
+        np.full(bought, int(np.datetime64(AS_OF, "D").astype(np.int64)) - 1, np.int32),
+    )
+    (folder / "store").mkdir()
+    write_store(
+        folder / "store", invented_figures(names, count, rng), customers=count, products=table, purchases=purchases,
+        as_of=AS_OF, names=names, fingerprint=fingerprint(settings), settings=settings,
+    )  # fmt: skip
+    return open_store(folder / "store")
+
+
+def invented_figures(names: list[str], count: int, rng: np.random.Generator) -> Iterator[pa.RecordBatch]:
+    """Yield feature rows, a tenth of them null."""
+    for start in range(0, count, 50_000):
+        rows = range(start, min(start + 50_000, count))
+        drawn = rng.exponential(20, (len(names), len(rows))).astype(np.float32)
+        drawn[rng.random(drawn.shape) < 0.1] = np.nan
+        ids = [f"{row:08d}" for row in rows]
+        yield pa.RecordBatch.from_pydict({col.CUSTOMER_ID: ids, **dict(zip(names, drawn, strict=True))})
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
+    parser = ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("workspace", nargs="?", type=Path, default=Path())
+    parser.add_argument("--customers", type=int, help="Print the cost of a query on so many invented customers.")
+    options = parser.parse_args()
+    cost(options.customers) if options.customers else main(options.workspace)

@@ -16,6 +16,7 @@ PREDICTIONS = (
     "models.churn:Churn",
     "models.repurchase:Repurchase",
     "models.lookalike:Lookalike",
+    "models.next_best_product.prediction:NextBestProduct",
 )
 
 

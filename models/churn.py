@@ -15,12 +15,16 @@ from models.customer_prediction import CustomerPrediction
 from models.labels import next_order
 from models.messages import CustomerAnswer, CustomersRequest, Envelope
 from models.methods import Method
-from models.prediction import Customers, Examples, Scores, Task
+from models.prediction import Customers, Examples, Fitted, Scores, Task
 from models.rivals.bg_nbd import BGNBD
 from models.rivals.logistic import FOUR_NUMBERS, RECENCY
 from models.settings import Days, Section, Share
 
 Level = Literal["high", "medium", "low"]
+LEVELS: tuple[Level, ...] = ("low", "medium", "high")
+NO_LEVEL = -1
+"""Stands for a level where somebody is not eligible."""
+PREPARED_LEVEL = "level"
 
 
 class ChurnSettings(Section):
@@ -102,9 +106,17 @@ class Churn(CustomerPrediction):
 
     def figures(self, scores: Scores, as_of: NDArray[np.datetime64]) -> dict[str, list[Any]]:
         """Probability and level."""
-        probability = scores[:, 0]
-        cut = np.digitize(probability, [self.settings.medium, self.settings.high])
-        return {
-            col.PROBABILITY: probability.tolist(),
-            col.LEVEL: np.array(["low", "medium", "high"])[cut].tolist(),
-        }
+        levels = np.array(LEVELS)[self._cut(scores)].tolist()
+        return {col.PROBABILITY: scores[:, 0].tolist(), col.LEVEL: levels}
+
+    def prepare(self, fitted: Fitted, customers: Customers) -> dict[str, NDArray[np.int8]]:
+        """Return each customer's level, int8 of shape (n,): a position in ``LEVELS``, or ``NO_LEVEL``."""
+        eligible = np.flatnonzero(self.eligible(customers))
+        levels = np.full(len(customers), NO_LEVEL, np.int8)
+        levels[eligible] = self._cut(self.score(fitted, customers.take(eligible)))
+        return {PREPARED_LEVEL: levels}
+
+    def _cut(self, scores: Scores) -> NDArray[np.int64]:
+        """Return the position in ``LEVELS`` of each probability, shape (n,)."""
+        positions: NDArray[np.int64] = np.digitize(scores[:, 0], [self.settings.medium, self.settings.high])
+        return positions

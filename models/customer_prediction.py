@@ -26,6 +26,7 @@ from models.prediction import (
     Scores,
     Served,
     Task,
+    nameless,
 )
 from models.reasons import explain, group_effects, positions_by_group
 from models.store import UNKNOWN, Store
@@ -38,6 +39,7 @@ class CustomerPrediction(Prediction):
 
     answer_type: ClassVar[type[CustomerAnswer]]
     """The answer for one customer; ``response`` holds a list of them."""
+    batch_options = frozenset({"reasons"})
     column_types: ClassVar[Mapping[str, pa.DataType]] = {}
     """Types of the batch job's columns that ``figures`` adds; a column that is not listed holds float64."""
 
@@ -126,7 +128,7 @@ class CustomerPrediction(Prediction):
         rows = np.arange(len(store))
         if len(rows) > CUT_POINT_SAMPLE:
             rows = rows[:: len(rows) // CUT_POINT_SAMPLE]
-        customers = _store_customers(store, rows)
+        customers = nameless(store, rows)
         eligible = customers.take(self.eligible(customers))
         if not len(eligible):
             return np.zeros(99)
@@ -222,11 +224,6 @@ def _resolve(served: Served, asked: Sequence[str | InlineCustomer]) -> tuple[Cus
     known[inline] = True
     ids = [item if isinstance(item, str) else item.customer_id for item in asked]
     return Customers(ids, as_of, features, served.store.names), known
-
-
-def _store_customers(store: Store, rows: NDArray[np.int64]) -> Customers:
-    as_of = np.full(len(rows), np.datetime64(store.as_of, "D"))
-    return Customers([""] * len(rows), as_of, store.features_at(rows), store.names)
 
 
 def _percentiles(scores: NDArray[np.float64], cut_points: NDArray[np.float64]) -> list[int]:

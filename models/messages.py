@@ -119,7 +119,7 @@ class InlineCustomer(Message):
     )
 
 
-class CustomersRequest(Message):
+class AboutCustomers(Message):
     """A request about customers, each by id or with a complete history."""
 
     customers: _Rows[Identifier | InlineCustomer] = Field(
@@ -128,6 +128,11 @@ class CustomersRequest(Message):
         description="Customer ids, or objects with the complete history; 1 to 10,000.",
         examples=[["900", "1228"]],
     )
+
+
+class CustomersRequest(AboutCustomers):
+    """A request about customers that may ask for reasons."""
+
     reasons: int = Field(
         default=0,
         strict=True,

@@ -7,9 +7,9 @@ a store. Nothing outside a prediction's own module knows which prediction it is 
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,8 @@ from models.store import Store
 
 Matrix = NDArray[np.float32]
 Scores = NDArray[np.float64]
+Prepared = Mapping[str, NDArray[Any]]
+"""What answers need of each customer of a store beyond the store, by name: arrays of n rows."""
 
 
 @dataclass(frozen=True)
@@ -147,11 +149,14 @@ class Task:
         Length of the label window in days.
     chooses : bool
         Whether its loss counts in the choice between methods.
+    title : str, optional
+        What people call it; default: made from the tag.
     """
 
     tag: str
     horizon: int
     chooses: bool = True
+    title: str | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +181,10 @@ class Served:
         The 1st to 99th percentile of the eligible customers' scores at the store's as_of.
     medians : float32 array, shape (f,)
         The training examples' median of each feature, which reasons compare with; NaN = all null.
+    prepared : mapping of str to array, each of n rows
+        What ``Prediction.prepare`` says of everybody in the store; may be memory maps.
+    others : mapping of str to Served
+        Every prediction of the same release by name, this one included.
     """
 
     prediction: "Prediction"
@@ -186,6 +195,8 @@ class Served:
     release: str
     cut_points: NDArray[np.float64]
     medians: Matrix
+    prepared: Prepared = field(default_factory=dict)
+    others: Mapping[str, "Served"] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def envelope(self) -> dict[str, Any]:
@@ -194,9 +205,7 @@ class Served:
 
     def customers_at(self, rows: NDArray[np.int64]) -> Customers:
         """Return the store's customers at the given rows."""
-        as_of = np.full(len(rows), np.datetime64(self.store.as_of, "D"))
-        ids, features = self.store.ids_at(rows), self.store.features_at(rows)
-        return Customers(ids, as_of, features, self.store.names, self.store.histories_at(rows, as_of))
+        return replace(nameless(self.store, rows), ids=self.store.ids_at(rows))
 
     def known_customers(self, count: int) -> list[str]:
         """Return customers to ask about: eligible ones among the first, and one who is not where there is one."""
@@ -204,6 +213,13 @@ class Served:
         eligible = self.prediction.eligible(customers)
         picked = [*np.flatnonzero(eligible)[:count], *np.flatnonzero(~eligible)[:1]]
         return [customers.ids[row] for row in picked]
+
+
+def nameless(store: Store, rows: NDArray[np.int64]) -> Customers:
+    """Return a store's customers at the given rows without their ids, which take longest to read."""
+    as_of = np.full(len(rows), np.datetime64(store.as_of, "D"))
+    histories = store.histories_at(rows, as_of)
+    return Customers([""] * len(rows), as_of, store.features_at(rows), store.names, histories)
 
 
 @dataclass(frozen=True)
@@ -214,9 +230,16 @@ class BatchOptions:
     ----------
     reasons : int
         Reasons for each customer, 0..10; they cost over a millisecond a row.
+    k : int
+        Products for each customer, 1..100, where products are answered.
+    mode, level : str
+        Which products, and whether products or categories.
     """
 
     reasons: int = 0
+    k: int = 10
+    mode: Literal["any", "new", "repeat"] = "any"
+    level: Literal["product", "category"] = "product"
 
 
 class Prediction(ABC):
@@ -233,6 +256,10 @@ class Prediction(ABC):
     """Whether it needs ``Customers.histories``."""
     in_batch: ClassVar[bool] = True
     """Whether the batch job answers for everybody; where not, ``table`` refuses."""
+    batch_options: ClassVar[frozenset[str]] = frozenset()
+    """The fields of ``BatchOptions`` that the batch job heeds."""
+    drivers_are: ClassVar[str] = "Mean absolute effect of each group of features on the log-odds."
+    """What the figures of ``drivers`` are, in words for the model card."""
     Settings: ClassVar[type[Section]]
     """Its own section of the configuration; saved with each artifact."""
 
@@ -316,6 +343,25 @@ class Prediction(ABC):
     @abstractmethod
     def cut_points(self, fitted: Fitted, store: Store) -> NDArray[np.float64]:
         """Return the 1st to 99th percentile of the scores that percentiles are read from, shape (99,)."""
+
+    def prepare(self, fitted: Fitted, customers: Customers) -> Prepared:
+        """Return what answers need of each customer of a store, made once for a release rather than in every call.
+
+        ``publish`` calls it for everybody, some rows at a time; ``Served.prepared`` holds the whole.
+
+        Parameters
+        ----------
+        fitted : Fitted
+            What is released.
+        customers : Customers
+            n of the store's customers, without ids. Each must be seen by itself: the same for one row and for many.
+
+        Returns
+        -------
+        mapping of str to array
+            By name, n rows each, with the same names, types and widths for any customers; default: nothing.
+        """
+        return {}
 
     @abstractmethod
     def answer(self, served: Served, request: Any) -> BaseModel:

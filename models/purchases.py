@@ -8,6 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+MAX_CHANNELS = 64
+"""As many as there are bits; a column with more values than that holds no channels."""
+
 
 @dataclass(frozen=True)
 class Purchases:
@@ -33,6 +36,27 @@ class Purchases:
     def span(self, row: int) -> slice:
         """Return where one customer's purchases are."""
         return slice(int(self.ends[row - 1]) if row else 0, int(self.ends[row]))
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Through which channels customers ordered.
+
+    Parameters
+    ----------
+    names : tuple of str
+        At most ``MAX_CHANNELS``, those that most customers used; empty where the data have none.
+    bits : uint64 array, shape (n,)
+        Bit i of a customer is set where an order came through ``names[i]``; no array is read where there is no name.
+    """
+
+    names: tuple[str, ...]
+    bits: NDArray[np.uint64]
+
+    def used(self, name: str) -> NDArray[np.bool_]:
+        """Say who ordered through one of ``names``, shape (n,)."""
+        of_name: NDArray[np.bool_] = self.bits & np.uint64(1 << self.names.index(name)) != 0
+        return of_name
 
 
 @dataclass(frozen=True)
@@ -73,6 +97,34 @@ class Histories:
     def take(self, picked: NDArray[Any]) -> "Histories":
         """Return the given positions (indices)."""
         return Histories(self.products, self.purchases, self.rows[picked], self.as_of[picked])
+
+
+def no_channels() -> Channels:
+    """Return the channels of data that have none."""
+    return Channels((), np.empty(0, np.uint64))
+
+
+def channels_of(customers: Sequence[int], names: Sequence[str], *, count: int) -> Channels:
+    """Note who ordered through which channel.
+
+    Parameters
+    ----------
+    customers : sequence of int, length m
+        0 .. count - 1, each with each of its channels once.
+    names : sequence of str, length m
+        The channel of each.
+    count : int
+        Customers in all.
+    """
+    if not len(names):
+        return no_channels()
+    found, which, users = np.unique(np.asarray(names, str), return_inverse=True, return_counts=True)
+    kept = np.sort(np.argsort(-users, kind="stable")[:MAX_CHANNELS])
+    bits = np.zeros(count, np.uint64)
+    rows = np.asarray(customers, np.int64)
+    for bit, position in enumerate(kept):
+        bits[rows[which == position]] |= np.uint64(1 << bit)
+    return Channels(tuple(found[kept].tolist()), bits)
 
 
 def nothing_bought(count: int) -> Purchases:

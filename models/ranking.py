@@ -53,32 +53,9 @@ class RankingMeasurement:
         return int(seen[:-1].sum())
 
 
-def ndcg(ranked: NDArray[np.int64], right: NDArray[np.int64], *, top: int = TOP) -> float:
-    """Return the discounted gain of a list over that of the best list.
-
-    Parameters
-    ----------
-    ranked : int64 array
-        Items, best first; those after ``top`` do not count.
-    right : int64 array
-        What was right, each once; NaN where there is nothing.
-    top : int
-        Length of the list.
-
-    Notes
-    -----
-    Jarvelin, K. and Kekalainen, J. (2002), Cumulated gain-based evaluation of IR techniques. ACM TOIS 20(4). The best
-    list has min(top, right items) hits.
-    """
-    gains = 1 / np.log2(np.arange(2, top + 2))
-    hits = np.isin(ranked[:top], right)
-    best = gains[: min(top, len(right))].sum()
-    return float((hits * gains[: len(hits)]).sum() / best) if best else float("nan")
-
-
 def measured(
     ranked: Sequence[NDArray[np.int64]],
-    filled: Sequence[NDArray[np.bool_]],
+    fallbacks: Sequence[NDArray[np.bool_]],
     right: Sequence[NDArray[np.int64]],
     *,
     items: int,
@@ -88,25 +65,43 @@ def measured(
     Parameters
     ----------
     ranked : sequence of int64 array, length n
-        Items, best first.
-    filled : sequence of bool array, length n
+        Items, best first; those after the tenth do not count.
+    fallbacks : sequence of bool array, length n
         Where an item is not personal.
     right : sequence of int64 array, length n
-        What was right; at least one each.
+        What was right, at least one each, rising.
     items : int
         How many items there are.
+
+    Notes
+    -----
+    Jarvelin, K. and Kekalainen, J. (2002), Cumulated gain-based evaluation of IR techniques. ACM TOIS 20(4). The best
+    list has min(10, right items) hits.
     """
     shown = np.full((len(ranked), TOP), -1, np.int64)
     for row, each in enumerate(ranked):
         shown[row, : min(len(each), TOP)] = each[:TOP]
-    hits = [np.isin(each[:TOP], wanted).sum() / len(wanted) for each, wanted in zip(ranked, right, strict=True)]
+    wanted = np.array([len(each) for each in right], np.int64)
+    hits = _hits(shown, right, items)
+    gains = 1 / np.log2(np.arange(2, TOP + 2))
+    best = np.concatenate([[0.0], np.cumsum(gains)])[np.minimum(wanted, TOP)]
     return RankingMeasurement(
-        ndcg=np.array([ndcg(each, wanted) for each, wanted in zip(ranked, right, strict=True)], float),
-        recall=np.array(hits, float),
-        fallback=np.array([each[:TOP].mean() if len(each) else 0.0 for each in filled], float),
+        ndcg=(hits * gains).sum(axis=1) / best,
+        recall=hits.sum(axis=1) / wanted,
+        fallback=np.array([each[:TOP].mean() if len(each) else 0.0 for each in fallbacks], float),
         shown=shown,
         items=items,
     )
+
+
+def _hits(shown: NDArray[np.int64], right: Sequence[NDArray[np.int64]], items: int) -> NDArray[np.bool_]:
+    """Say which of the items shown were right, shape (n, 10)."""
+    rows = np.repeat(np.arange(len(right)), [len(each) for each in right])
+    found = np.concatenate([np.empty(0, np.int64), *right]) + rows * items
+    asked = np.where(shown >= 0, shown + np.arange(len(shown))[:, None] * items, -1)
+    at = np.searchsorted(found, asked)
+    hits: NDArray[np.bool_] = np.r_[found, -2][at] == asked
+    return hits
 
 
 def _mean(values: Vector, weights: Vector) -> float:

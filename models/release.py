@@ -3,8 +3,8 @@
 ::
 
     releases/
-      parts/<sha256>/          a store, or one prediction's artifact; never changed once in place
-      manifests/r000001.json   names one store and one artifact a prediction
+      parts/<sha256>/          a store, one prediction's artifact, or what it prepared for the store; never changed
+      manifests/r000001.json   names one store, and for each prediction one artifact and what it prepared
       current                  "r000001 <sha256 of its manifest>"; replaced in one step
 
 ``training.publish`` writes this folder, ``service.release`` serves from it.
@@ -26,10 +26,19 @@ class ServedModel(Section):
     """One prediction of a release."""
 
     artifact: str = Field(description="Digest of the artifact.")
+    prepared: str | None = Field(
+        default=None,
+        description="Digest of what it prepared for the store; null = nothing, or a release from before it did.",
+    )
     model: ModelReference = Field(description="The registered version that serves.")
     evaluated_version: str = Field(description="The registered version whose test figures `evidence` holds.")
     cut_points: list[float] = Field(description="1st to 99th percentile of the eligible customers' scores.")
     evidence: dict[str, Any] = Field(description="Method, cutoffs, test metrics with intervals, rivals.")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Digests of all of its parts."""
+        return (self.artifact,) if self.prepared is None else (self.artifact, self.prepared)
 
 
 class Manifest(Section):

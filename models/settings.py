@@ -248,6 +248,10 @@ def load_settings(workspace: Path) -> Settings:
         raise ConfigError(f"the environment: {error}; a whole section is written as JSON") from None
 
 
+MAX_SHOWN = 200
+"""Characters of an offending value that a message repeats."""
+
+
 def first_fault(where: str, error: ValidationError) -> str:
     """Say in one line what is wrong with the first offending value of ``where``."""
     fault = error.errors()[0]
@@ -256,4 +260,7 @@ def first_fault(where: str, error: ValidationError) -> str:
         return f"{where}: unknown key {key!r}; remove it, or see the keys in README.md"
     if fault["type"] == "missing":
         return f"{where}: {key!r} is missing; README.md has an example"
-    return f"{where}: {key or 'value'} = {fault['input']!r}: {fault['msg'].removeprefix('Value error, ')}"
+    shown = repr(fault["input"])
+    # a list of 200,000 ids would say nothing more
+    shown = shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}..."
+    return f"{where}: {key or 'value'} = {shown}: {fault['msg'].removeprefix('Value error, ')}"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 
 from models import columns as col
 from models.errors import NotEnoughDataError
-from models.parts import canonical_json, write_durably
-from models.purchases import Histories, Purchases
+from models.parts import canonical_json, npy_mapped, write_durably
+from models.purchases import Channels, Histories, Purchases, no_channels
 from models.settings import FeatureSettings
 
 UNKNOWN = -1
@@ -29,6 +28,7 @@ _ID_HASHES = "id_hashes.npy"
 _ID_ROWS = "id_rows.npy"
 _FEATURES = "features.npy"
 _PRODUCTS = "products.arrow"
+_CHANNELS = "channels.npy"
 _PURCHASES = {"ends": "purchase_ends.npy", "items": "purchase_items.npy", "days": "purchase_days.npy"}
 
 
@@ -52,6 +52,8 @@ class Store:
         Every product that is known or was bought, in rising order of its id.
     purchases : Purchases
         What each customer bought before as_of; items are rows of ``products``.
+    channels : Channels
+        Through which channels each customer ordered before as_of.
     """
 
     as_of: date
@@ -61,6 +63,7 @@ class Store:
     features: NDArray[np.float32]
     products: pa.Table
     purchases: Purchases
+    channels: Channels
     _ids: NDArray[np.uint8]
     _id_ends: NDArray[np.int64]
     _id_hashes: NDArray[np.uint64]
@@ -119,13 +122,15 @@ def open_store(folder: Path) -> Store:
         fingerprint=about["fingerprint"],
         settings=FeatureSettings.model_validate(about["settings"]),
         names=tuple(about["names"]),
-        features=_mapped(folder / _FEATURES),
+        features=npy_mapped(folder / _FEATURES),
         products=products,
-        purchases=Purchases(**{name: _mapped(folder / file) for name, file in _PURCHASES.items()}),
-        _ids=np.memmap(folder / _IDS, np.uint8, "r"),
-        _id_ends=_mapped(folder / _ID_ENDS),
-        _id_hashes=_mapped(folder / _ID_HASHES),
-        _id_rows=_mapped(folder / _ID_ROWS),
+        purchases=Purchases(**{name: npy_mapped(folder / file) for name, file in _PURCHASES.items()}),
+        # a store from before there were channels does not name any
+        channels=_open_channels(folder, about.get("channels", [])),
+        _ids=np.asarray(np.memmap(folder / _IDS, np.uint8, "r")),
+        _id_ends=npy_mapped(folder / _ID_ENDS),
+        _id_hashes=npy_mapped(folder / _ID_HASHES),
+        _id_rows=npy_mapped(folder / _ID_ROWS),
     )
 
 
@@ -136,6 +141,7 @@ def write_store(
     customers: int,
     products: pa.Table,
     purchases: Purchases,
+    channels: Channels | None = None,
     as_of: date,
     names: Sequence[str],
     fingerprint: str,
@@ -155,6 +161,8 @@ def write_store(
         The product table, which a history sent inline is joined with.
     purchases : Purchases
         What each customer bought before as_of, in the order of the batches.
+    channels : Channels, optional
+        Through which channels each customer ordered; default: the data have none.
     as_of, names, fingerprint, settings
         See ``Store``.
 
@@ -170,10 +178,13 @@ def write_store(
         "fingerprint": fingerprint,
         "settings": settings.model_dump(mode="json"),
         "names": list(names),
+        "channels": list(channels.names) if channels else [],
     }
     write_durably(folder / _ABOUT, canonical_json(about))
     encoded = _write_features(folder, batches, customers, names)
     _write_ids(folder, encoded)
+    if channels and channels.names:
+        np.save(folder / _CHANNELS, channels.bits)
     for name, file in _PURCHASES.items():
         np.save(folder / file, getattr(purchases, name))
     with pa.OSFile(str(folder / _PRODUCTS), "wb") as file, pa.ipc.new_file(file, products.schema) as writer:
@@ -196,6 +207,10 @@ def _write_features(
     return encoded
 
 
+def _open_channels(folder: Path, names: Sequence[str]) -> Channels:
+    return Channels(tuple(names), npy_mapped(folder / _CHANNELS)) if names else no_channels()
+
+
 def _write_ids(folder: Path, encoded: list[bytes]) -> None:
     hashes = np.fromiter(map(_hash, encoded), np.uint64, len(encoded))
     order = np.argsort(hashes, kind="stable")
@@ -208,8 +223,3 @@ def _write_ids(folder: Path, encoded: list[bytes]) -> None:
 def _hash(encoded: bytes) -> int:
     # keyed by nothing: the order of the index must be the same in every process
     return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest(), "little")
-
-
-def _mapped(path: Path) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    return array

@@ -49,7 +49,7 @@ def build(releases: Path, *, with_store: bool, home: Path | None = None) -> str:
         BentoML failed; the message has the end of what it said.
     """
     manifest = Releases(releases).current()
-    for digest in _digests(releases, with_store=with_store):
+    for digest in packed(releases, with_store=with_store):
         verify(Releases(releases).part(digest), digest)
     environment = os.environ | {
         "BENTOML_HOME": str((home or bento_home(releases.parent)).resolve()),
@@ -63,10 +63,14 @@ def build(releases: Path, *, with_store: bool, home: Path | None = None) -> str:
     return done.stdout.split()[-1]
 
 
-def _digests(releases: Path, *, with_store: bool) -> list[str]:
+def packed(releases: Path, *, with_store: bool) -> list[str]:
+    """Return the digests of the parts that a bento of the current release carries."""
     manifest = Releases(releases).current()
-    artifacts = [model.artifact for model in manifest.predictions.values()]
-    return [*artifacts, manifest.store] if with_store else artifacts
+    served = manifest.predictions.values()
+    # what was prepared says something of every customer of the store, and is of no use without it
+    if with_store:
+        return [manifest.store, *(digest for model in served for digest in model.parts)]
+    return [model.artifact for model in served]
 
 
 def _save_model(releases: Path, *, with_store: bool) -> None:
@@ -78,7 +82,7 @@ def _save_model(releases: Path, *, with_store: bool) -> None:
     with bentoml.models.create(MODEL, labels=labels) as model:
         folder = Path(model.path)
         shutil.copyfile(Releases(releases).manifest_path(manifest.name), folder / BUNDLE_MANIFEST)
-        for digest in _digests(releases, with_store=with_store):
+        for digest in packed(releases, with_store=with_store):
             shutil.copytree(Releases(releases).part(digest), folder / "parts" / digest)
 
 

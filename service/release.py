@@ -11,17 +11,21 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from models.artifact import check_fingerprint, load_artifact
+from models.artifact import Artifact, check_fingerprint, load_artifact
 from models.errors import CorruptPartError, FingerprintMismatchError, ModelMissingError, ReleaseMissingError
 from models.features import fingerprint
 from models.inline import InlineFeatures
 from models.parts import MANIFEST, verify
-from models.prediction import Served
+from models.prediction import Prepared, Served
+from models.prepared import open_prepared, prepared_in_memory
 from models.release import Manifest, Releases, ServedModel
 from models.store import Store, open_store
 
 BUNDLE_MANIFEST = "release.json"
 """The release's manifest inside a bento's model."""
+
+Part = Callable[[str], Path]
+"""Finds the folder of a part by its digest."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +114,15 @@ def open_bundle(folder: Path, store: Path | None) -> OpenRelease:
     digest = _store_digest(path) if store else manifest.store
     verify(path, digest)
     opened = open_store(path)
-    manifest = manifest.model_copy(update={"store": digest, "as_of": opened.as_of})
+    if store:
+        manifest = _over(manifest, digest, opened)
     return _opened(manifest, opened, lambda name: parts / name)
+
+
+def _over(manifest: Manifest, digest: str, store: Store) -> Manifest:
+    """Return a manifest over a mounted store, which the bento holds nothing prepared for."""
+    unprepared = {name: model.model_copy(update={"prepared": None}) for name, model in manifest.predictions.items()}
+    return manifest.model_copy(update={"store": digest, "as_of": store.as_of, "predictions": unprepared})
 
 
 def _bundled(path: Path) -> Manifest:
@@ -129,7 +140,7 @@ def _store_digest(folder: Path) -> str:
         raise CorruptPartError(f"{folder} is not a store: it has no {MANIFEST}; mount one of releases/parts/") from None
 
 
-def _opened(manifest: Manifest, store: Store, part: Callable[[str], Path]) -> OpenRelease:
+def _opened(manifest: Manifest, store: Store, part: Part) -> OpenRelease:
     # the cheap refusal first: other features mean that nothing else can fit
     own = fingerprint(store.settings)
     if store.fingerprint != own:
@@ -138,31 +149,39 @@ def _opened(manifest: Manifest, store: Store, part: Callable[[str], Path]) -> Op
             f"{own[:12]}; publish again with this version"
         )
     # all of them before the first parser runs
-    for model in manifest.predictions.values():
-        verify(part(model.artifact), model.artifact)
-    inline = InlineFeatures(store.settings, store.products)
-    served = {
-        name: _served(manifest.name, model, store, inline, part(model.artifact))
-        for name, model in manifest.predictions.items()
+    verified = {
+        digest: verify(part(digest), digest) for model in manifest.predictions.values() for digest in model.parts
     }
+    inline = InlineFeatures(store.settings, store.products)
+    served: dict[str, Served] = {}
+    for name, model in manifest.predictions.items():
+        artifact = load_artifact(part(model.artifact), model.artifact)
+        check_fingerprint(artifact, store.fingerprint, of="the store")
+        served[name] = Served(
+            prediction=artifact.prediction,
+            fitted=artifact.fitted,
+            store=store,
+            inline=inline,
+            model=model.model,
+            release=manifest.name,
+            cut_points=np.asarray(model.cut_points, dtype=np.float64),
+            medians=artifact.medians,
+            prepared=_prepared(model, artifact, store, part, verified),
+            others=served,
+        )
     for prediction in served.values():
         _warm(prediction)
     return OpenRelease(manifest, store, served)
 
 
-def _served(release: str, model: ServedModel, store: Store, inline: InlineFeatures, folder: Path) -> Served:
-    artifact = load_artifact(folder, model.artifact)
-    check_fingerprint(artifact, store.fingerprint, of="the store")
-    return Served(
-        prediction=artifact.prediction,
-        fitted=artifact.fitted,
-        store=store,
-        inline=inline,
-        model=model.model,
-        release=release,
-        cut_points=np.asarray(model.cut_points, dtype=np.float64),
-        medians=artifact.medians,
-    )
+def _prepared(
+    model: ServedModel, artifact: Artifact, store: Store, part: Part, verified: Mapping[str, tuple[str, ...]]
+) -> Prepared:
+    if model.prepared:
+        files = verified[model.prepared]
+        return open_prepared(part(model.prepared), files, artifact.prediction, artifact.fitted, store)
+    # the store came later than the bento, or the release is from before anything was prepared
+    return prepared_in_memory(artifact.prediction, artifact.fitted, store)
 
 
 def _warm(served: Served) -> None:

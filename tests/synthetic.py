@@ -10,7 +10,7 @@ import pyarrow as pa
 from models import columns as col
 from models.features import catalogue, fingerprint
 from models.prediction import Customers, Examples
-from models.purchases import nothing_bought
+from models.purchases import Histories, Purchases, nothing_bought, purchases_of
 from models.settings import FeatureSettings
 from models.store import Store, open_store, write_store
 
@@ -20,6 +20,11 @@ FINGERPRINT = fingerprint(SETTINGS)
 AS_OF = date(2018, 1, 1)
 CUTOFFS = (date(2017, 4, 2), date(2017, 5, 2), date(2017, 6, 1), date(2017, 7, 1), date(2017, 7, 31), date(2017, 8, 30))
 LIMIT = date(2017, 12, 31)
+GOODS = {
+    "bread": "bakery", "broom": "tools", "brush": "care", "buns": "bakery", "butter": "dairy", "cake": "bakery",
+    "cheese": "dairy", "hammer": "tools", "milk": "dairy", "nails": "tools", "razor": "care", "soap": "care",
+}  # fmt: skip
+"""Category of each product."""
 
 
 def figures(count: int, *, seed: int, ordered: bool = False) -> np.ndarray:
@@ -57,7 +62,41 @@ def examples(
     days = np.floor(rng.exponential(gap * (0.5 + away)))
     days[rng.random(len(days)) < away / 20] = np.nan
     ids = [f"c{number:04d}" for number in range(per_cutoff)] * len(cutoffs)
-    return Examples(Customers(ids, as_of, drawn, NAMES), {col.NEXT_ORDER_DAYS: days}, limit)
+    bought = purchases(per_cutoff, seed=seed)
+    histories = Histories(products(), bought, np.tile(np.arange(per_cutoff), len(cutoffs)), as_of)
+    labels = {col.NEXT_ORDER_DAYS: days, **next_products(histories)}
+    return Examples(Customers(ids, as_of, drawn, NAMES, histories), labels, limit)
+
+
+def purchases(count: int, *, seed: int = 3, before: date = LIMIT) -> Purchases:
+    """Draw 36 orders of one to three products in the year before a day; everybody has two favourites."""
+    rng = np.random.default_rng(seed + 2)
+    customers = np.repeat(np.arange(count), 36)
+    ages = rng.integers(1, 366, len(customers))
+    favourites = rng.integers(len(GOODS), size=(count, 2))
+    first = favourites[customers, rng.integers(2, size=len(customers))]
+    others = rng.integers(len(GOODS), size=(len(customers), 2))
+    lines = [first, *(np.where(rng.random(len(customers)) < 0.3, others[:, at], first) for at in range(2))]
+    newest = int(np.datetime64(before, "D").astype(np.int64))
+    days = np.tile(newest - ages, len(lines))
+    return purchases_of(
+        np.tile(customers, len(lines)).tolist(), np.concatenate(lines).tolist(), days.tolist(), count=count
+    )
+
+
+def next_products(histories: Histories, *, horizon: int = 30) -> dict[str, np.ndarray]:
+    """Return the labels that look forward from each history's as_of: the next basket, and all of the window."""
+    names = np.array(histories.products[col.PRODUCT_ID].to_pylist(), object)
+    basket, window = np.full(len(histories), None, object), np.full(len(histories), None, object)
+    for position, (row, as_of) in enumerate(zip(histories.rows.tolist(), histories.as_of, strict=True)):
+        span = histories.purchases.span(row)
+        ahead = histories.purchases.days[span] - int(as_of.astype(np.int64))
+        inside = (ahead >= 0) & (ahead < horizon)
+        if inside.any():
+            items = histories.purchases.items[span]
+            basket[position] = names[np.unique(items[inside & (ahead == ahead[inside].min())])]
+            window[position] = names[np.unique(items[inside])]
+    return {col.NEXT_BASKET: basket, col.WINDOW_PRODUCTS: window}
 
 
 def people(as_of: date = AS_OF, **columns: Sequence[float]) -> Customers:
@@ -68,24 +107,25 @@ def people(as_of: date = AS_OF, **columns: Sequence[float]) -> Customers:
 
 
 def products() -> pa.Table:
-    """Write two products."""
+    """Write twelve products of four categories."""
     return pa.table(
         {
-            col.PRODUCT_ID: ["bread", "soap"],
-            col.DEPARTMENT: ["food", "home"],
-            col.CATEGORY: ["bakery", "care"],
+            col.PRODUCT_ID: list(GOODS),
+            col.NAME: [name.title() for name in GOODS],
+            col.DEPARTMENT: ["food" if group in ("bakery", "dairy") else "home" for group in GOODS.values()],
+            col.CATEGORY: list(GOODS.values()),
         }
     )
 
 
-def store_of(folder: Path, ids: Sequence[str], features: np.ndarray) -> Store:
-    """Write a store of these customers and open it; ids in any order."""
+def store_of(folder: Path, ids: Sequence[str], features: np.ndarray, bought: Purchases | None = None) -> Store:
+    """Write a store of these customers and open it; ids in any order, purchases in the rising one."""
     order = sorted(range(len(ids)), key=lambda row: ids[row].encode())
     columns = dict(zip(NAMES, features[order].T, strict=True))
     batch = pa.RecordBatch.from_pydict({col.CUSTOMER_ID: [ids[row] for row in order], **columns})
     write_store(
         folder, [batch], customers=len(ids), products=products(),
-        purchases=nothing_bought(len(ids)), as_of=AS_OF, names=NAMES,
+        purchases=bought or nothing_bought(len(ids)), as_of=AS_OF, names=NAMES,
         fingerprint=FINGERPRINT, settings=SETTINGS,
     )  # fmt: skip
     return open_store(folder)

@@ -145,6 +145,8 @@ def test_an_audience_is_written_when_seeds_are_given(command: Command, published
     assert "27 of 270 customers, like 30 seeds" in said.out.replace("\n", " ")
     assert pacsv.read_csv(out)["rank"].to_pylist() == list(range(1, 28))
     assert json.loads(command(*words, "--size", "5", "--json").out)["size"] == 5
+    some = json.loads(command(*words, "--size", "5", "--within", "churn_level=low", "--json").out)
+    assert 0 < some["candidates"] < 270
     both = command(*words, "--size", "5", "--share", "0.1")
     assert (both.code, "not both" in both.err, one_line(both.err.removeprefix("... finding the audience\n"))) == (
         2,

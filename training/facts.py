@@ -73,6 +73,7 @@ def facts(
         "figures": {method: plain(by_task) for method, by_task in outcome.figures.items()},
         "intake": intake.model_dump(mode="json"),
         "importance": dict(importance),
+        "drivers_are": prediction.drivers_are,
         "parameters": parameters(outcome, settings),
         "foresell": installed("foresell"),
         "evidence": evidence(outcome, intake, floors, run_id=run_id),
@@ -80,7 +81,9 @@ def facts(
 
 
 def task_title(task: Mapping[str, Any]) -> str:
-    """Return what a task is called: ``30 days``, or ``next order``."""
+    """Return what a task is called: its own title, ``30 days``, or ``next order within 90 days``."""
+    if task.get("title"):
+        return str(task["title"])
     named = task["tag"].replace("_", " ")
     return (
         f"{task['horizon']} days" if task["tag"] == f"h{task['horizon']}" else f"{named} within {task['horizon']} days"
@@ -92,6 +95,7 @@ def _task(outcome: Outcome, task: Task) -> dict[str, Any]:
     found: dict[str, Any] = {
         "tag": task.tag,
         "horizon": task.horizon,
+        "title": task.title,
         "chooses": task.chooses,
         "customers": len(measurement.loss),
         "cutoffs": windows(outcome, task),
@@ -106,11 +110,11 @@ def _task(outcome: Outcome, task: Task) -> dict[str, Any]:
 
 
 def _in_words(prediction: Prediction, text: str) -> str:
-    """Put the settings' values where a sentence names them: active_days -> 60 days."""
+    """Put the settings' values where a text names them: ``active_days`` -> 60 days."""
     settings = prediction.settings.model_dump(mode="json")
     values = {key: f"{value} days" if key.endswith("_days") else str(value) for key, value in settings.items()}
-    paragraph = re.split(r"\n\s*\n", text, maxsplit=1)[0].replace("\n", " ")
-    return re.sub(r"`*\b(\w+)\b`*", lambda word: values.get(word[1], word[0]), paragraph)
+    # marked words alone: `seeds` is a setting of lookalike and a word of its sentences
+    return re.sub(r"``(\w+)``", lambda word: values.get(word[1], word[1]), " ".join(text.split()))
 
 
 def _thinned(customers: Customers) -> Customers:

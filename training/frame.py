@@ -15,7 +15,7 @@ from models.engines import Engine
 from models.features import catalogue, features
 from models.orders import is_return
 from models.prediction import Customers, Examples, Prediction
-from models.purchases import Histories, Purchases
+from models.purchases import Channels, Histories, Purchases, channels_of
 from models.settings import FeatureSettings
 
 _KNOWN_SINCE: Mapping[str, str] = {
@@ -81,6 +81,16 @@ def purchases(engine: Engine, ids: Sequence[str], products: pa.Table, before: da
     days = rows[col.ORDER_DAY].cast(pa.int32()).to_numpy()
     ends = np.searchsorted(customers.to_numpy(), np.arange(len(ids)), side="right").astype(np.int64)
     return Purchases(ends, items.to_numpy().astype(np.int32), days)
+
+
+def channels(engine: Engine, ids: Sequence[str], before: date) -> Channels:
+    """Return through which channels customers ordered before a day, in the order of ``ids``; returns are no orders."""
+    lines = engine.tables[col.ORDER_LINES]
+    ordered = lines.filter((lines[col.ORDER_DAY] < before) & lines[col.CHANNEL].notnull() & ~is_return(lines))
+    rows = ordered.select(col.CUSTOMER_ID, col.CHANNEL).distinct().to_pyarrow()
+    customers = pc.index_in(rows[col.CUSTOMER_ID], pa.array(ids, pa.string()))
+    names = rows[col.CHANNEL].filter(customers.is_valid())
+    return channels_of(customers.drop_null().to_numpy(), names.to_pylist(), count=len(ids))
 
 
 def histories(engine: Engine, customers: Customers, limit: date) -> Histories:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
+from textwrap import fill
 from typing import Any, Literal, TypeVar
 
 from matplotlib.axes import Axes
@@ -20,6 +21,7 @@ SIZE_INCHES = (5.0, 3.9)
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#6B6B6B")
 _GREY = "#9AA0A6"
 _COUNTED_BINS = 20
+TITLE_WIDTH, LABEL_WIDTH = 56, 72
 
 _Corner = Literal["best", "upper left", "lower right"]
 Measured = TypeVar("Measured", BinaryMeasurement, IntervalMeasurement, QueryMeasurement)
@@ -57,20 +59,23 @@ def plots(
     return {"error": _error(dated, style)} if chosen in dated else {}
 
 
-def importance_plot(importance: Mapping[str, float], *, title: str) -> bytes:
+def importance_plot(importance: Mapping[str, float], *, title: str, what: str) -> bytes:
     """Draw what drives the scores.
 
     Parameters
     ----------
     importance : mapping of str to float
-        Title of a feature group -> its mean absolute effect on the log-odds.
+        Title of a feature group -> its figure.
     title : str
         What is explained.
+    what : str
+        What the figures are.
     """
     ranked = sorted(importance.items(), key=lambda item: item[1])
-    figure, axes = _canvas(f"What drives it: {title}", height=0.28 * len(ranked) + 1.2)
+    told = fill(what, LABEL_WIDTH)
+    figure, axes = _canvas(f"What drives it: {title}", height=0.28 * len(ranked) + 0.2 * told.count("\n") + 1.2)
     axes.barh([name for name, _ in ranked], [value for _, value in ranked], color=COLOURS[0], height=0.65)
-    axes.set_xlabel("mean absolute effect on the log-odds")
+    figure.supxlabel(told, fontsize=9)
     axes.grid(visible=False, axis="y")
     axes.set_xlim(left=0)
     return _png(figure)
@@ -97,7 +102,7 @@ def _canvas(title: str, *, height: float = SIZE_INCHES[1]) -> tuple[Figure, Axes
     figure = Figure(figsize=(SIZE_INCHES[0], height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.set_title(title, fontsize=10.5, loc="left", color="#202124")
+    axes.set_title(fill(title, TITLE_WIDTH), fontsize=10.5, loc="left", color="#202124")
     axes.grid(visible=True, color="#E4E7EB", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=8.5, colors="#4A4F55")

@@ -13,17 +13,18 @@ from tempfile import mkdtemp
 from filelock import FileLock, Timeout
 
 from models import columns as col
-from models.artifact import check_fingerprint, load_artifact
+from models.artifact import Artifact, check_fingerprint, load_artifact
 from models.engines import open_duckdb
 from models.errors import ConcurrentChangeError, CorruptPartError, ModelMissingError
 from models.features import catalogue, features, fingerprint
 from models.messages import ModelReference
 from models.parts import replace_file, seal, sync_folder, verify
 from models.prediction import Prediction
+from models.prepared import write_prepared
 from models.release import Manifest, Releases, ServedModel
 from models.settings import Settings
-from models.store import open_store, write_store
-from training.frame import assortment, purchases, spine_of_everyone
+from models.store import Store, open_store, write_store
+from training.frame import assortment, channels, purchases, spine_of_everyone
 from training.registry import ARTIFACT, CHAMPION, HELD, Version
 from training.tracking import Tracker
 
@@ -102,13 +103,17 @@ def publish(
 
 
 def served_model(releases: Releases, tracker: Tracker, version: Version, digest: str, store: str) -> ServedModel:
-    """Describe one prediction of a release: percentiles over that store, figures of the evaluated version."""
+    """Describe one prediction of a release: percentiles over that store, figures of the evaluated version.
+
+    What the prediction prepares for that store becomes a part.
+    """
     artifact = load_artifact(releases.part(digest), digest)
     opened = open_store(releases.part(store))
     check_fingerprint(artifact, opened.fingerprint, of="the store")
     evaluated = tracker.evaluated(version)
     return ServedModel(
         artifact=digest,
+        prepared=_keep_prepared(releases, artifact, opened),
         model=ModelReference(name=version.name, version=str(version.version), run_id=version.run_id),
         evaluated_version=str(evaluated.version),
         cut_points=artifact.prediction.cut_points(artifact.fitted, opened).tolist(),
@@ -148,7 +153,7 @@ def sweep(releases: Releases, *, keep: int) -> None:
         # a manifest that cannot be read can serve no part
         with suppress(CorruptPartError):
             manifest = releases.manifest(name)
-            named |= {manifest.store, *(model.artifact for model in manifest.predictions.values())}
+            named |= {manifest.store, *(digest for model in manifest.predictions.values() for digest in model.parts)}
     for part in releases.parts.iterdir():
         if part.is_dir() and part.name not in named:
             shutil.rmtree(part)
@@ -219,7 +224,7 @@ def _keep_store(settings: Settings, releases: Releases, as_of: date) -> str:
         # before the stream of features: another query would close it
         ids = spine.order_by(col.CUSTOMER_ID).to_pyarrow()[col.CUSTOMER_ID].to_pylist()
         products = assortment(engine)
-        bought = purchases(engine, ids, products, as_of)
+        bought, ordered_through = purchases(engine, ids, products, as_of), channels(engine, ids, as_of)
         known = features(engine.tables, spine, settings.features).order_by(col.CUSTOMER_ID)
         write_store(
             draft,
@@ -227,11 +232,22 @@ def _keep_store(settings: Settings, releases: Releases, as_of: date) -> str:
             customers=len(ids),
             products=products,
             purchases=bought,
+            channels=ordered_through,
             as_of=as_of,
             names=names,
             fingerprint=fingerprint(settings.features),
             settings=settings.features,
         )
+    digest = seal(draft)
+    _put(draft, releases.part(digest))
+    return digest
+
+
+def _keep_prepared(releases: Releases, artifact: Artifact, store: Store) -> str | None:
+    draft = _draft(releases)
+    if not write_prepared(draft, artifact.prediction, artifact.fitted, store):
+        draft.rmdir()
+        return None
     digest = seal(draft)
     _put(draft, releases.part(digest))
     return digest

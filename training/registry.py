@@ -187,10 +187,15 @@ class Registry(Connection):
         ModelMissingError
             The run has no such folder.
         """
+        if not self.has_artifact(run_id, path):
+            raise ModelMissingError(f"run {run_id} has no {path}: it failed before it ended; train again")
         with self.answered():
-            if not any(each.path == path for each in self.client.list_artifacts(run_id)):
-                raise ModelMissingError(f"run {run_id} has no {path}: it failed before it ended; train again")
             return Path(self.client.download_artifacts(run_id, path, dst_path=str(to)))
+
+    def has_artifact(self, run_id: str, path: str) -> bool:
+        """Say whether a run has this folder or file at the top of its artifacts."""
+        with self.answered():
+            return any(each.path == path for each in self.client.list_artifacts(run_id))
 
     def _log_model(self, run_id: str, name: str, folder: Path, digest: str) -> str:
         """Log the artifact in MLflow's model format, under its run."""

@@ -43,6 +43,7 @@ class Trainer:
     ) -> None:
         self.settings = settings
         self.prediction = prediction
+        self.intake = intake
         self.progress = progress
         first_day = intake.tables[col.ORDER_LINES].first_day
         assert first_day is not None  # intake refuses a history without a usable order line

@@ -1,6 +1,7 @@
 """The files of a training run: plots, losses, evidence and the model card, as bytes by path."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from io import BytesIO
 from typing import Any
 
@@ -69,10 +70,12 @@ def _plots(outcome: Outcome, drivers: Mapping[str, float]) -> dict[str, bytes]:
     prediction = outcome.prediction
     drawn: dict[str, bytes] = {}
     for task in prediction.tasks:
-        title = f"{prediction.name}, {task_title({'tag': task.tag, 'horizon': task.horizon})}"
+        title = f"{prediction.name}, {task_title(asdict(task))}"
         measurements = {method: by_task[task.tag] for method, by_task in outcome.test.items()}
         found = plots(measurements, methods=prediction.methods, chosen=outcome.method, title=title)
         drawn |= {f"{task.tag}/{name}": png for name, png in found.items()}
     if drivers:
-        drawn[IMPORTANCE] = importance_plot(drivers, title=f"{prediction.name} ({outcome.method})")
+        drawn[IMPORTANCE] = importance_plot(
+            drivers, title=f"{prediction.name} ({outcome.method})", what=prediction.drivers_are
+        )
     return drawn

@@ -19,7 +19,7 @@ def scores(artifact: Artifact, features: pd.DataFrame) -> pd.DataFrame:
     artifact : Artifact
         What was trained.
     features : DataFrame, n rows
-        A column for each of ``artifact.names``; NaN is null.
+        A column for each of ``artifact.names``; NaN is null. A prediction that reads purchases is given none.
 
     Returns
     -------

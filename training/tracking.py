@@ -140,7 +140,8 @@ class Tracker(Registry):
         with tempfile.TemporaryDirectory(prefix="foresell-") as scratch:
             folder = Path(scratch)
             about = orjson.loads(self.download_artifact_folder(of, FACTS, folder).read_bytes())
-            drawn = self.download_artifact_folder(of, PLOTS, folder)
+            # what is measured by nothing that can be drawn has no plots
+            drawn = self.download_artifact_folder(of, PLOTS, folder) if self.has_artifact(of, PLOTS) else folder
             found = {path.relative_to(drawn).with_suffix("").as_posix(): path for path in sorted(drawn.rglob("*.png"))}
             card = render(about, {name: path.read_bytes() for name, path in found.items()}, versions)
         self._log_files(run_id, {CARD: card.encode()})

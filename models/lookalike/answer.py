@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from models.errors import InvalidRequestError
-from models.lookalike.audience import Rows, best, curve_sizes, points_at, rank_store
+from models.lookalike.audience import Rows, best, curve_sizes, everybody_of, ranked
 from models.lookalike.fitted import FittedLookalike
 from models.lookalike.messages import (
     BY_FILE,
@@ -105,24 +105,25 @@ def find_audience(served: Served, query: AudienceQuery, *, most: int | None = No
     seeds, unknown = _seeds(served, query)
     is_seed = np.zeros(len(served.store), bool)
     is_seed[seeds] = True
-    inside = allowed(served.store, query.within)
+    inside = allowed(served, query.within)
     candidates = np.flatnonzero(inside if query.include_seeds else inside & ~is_seed)
     if not len(candidates):
         raise InvalidRequestError("within: all of these customers are seeds; set include_seeds", field="within")
     size, notes = _size(query, len(candidates), most)
-    points = points_at(served, fitted, seeds)
+    everybody = everybody_of(served)
+    points = everybody.take(seeds)
     others = np.flatnonzero(inside & ~is_seed)
-    ranked = rank_store(served, fitted, points, _background(served, fitted, query, others))
-    picked = best(ranked.scores, candidates, size)
+    found = ranked(fitted, points, _background(everybody, fitted, query, others), everybody)
+    picked = best(found.scores, candidates, size)
     return Audience(
         rows=picked,
-        scores=ranked.scores[picked],
+        scores=found.scores[picked],
         candidates=len(candidates),
         known=len(seeds),
         unknown=unknown,
-        quality=ranked.quality(seeds, others, curve_sizes(len(others), size)) if len(others) else [],
+        quality=found.quality(seeds, others, curve_sizes(len(others), size)) if len(others) else [],
         traits=traits_of(points, fitted.background, fitted.space, served.store.settings),
-        notes=notes,
+        notes=[*notes, *_unusual(fitted, len(others))],
     )
 
 
@@ -167,11 +168,11 @@ def _seeds(served: Served, query: AudienceQuery) -> tuple[Rows, tuple[str, ...]]
     return known, unknown
 
 
-def _background(served: Served, fitted: FittedLookalike, query: AudienceQuery, others: Rows) -> Points:
+def _background(everybody: Points, fitted: FittedLookalike, query: AudienceQuery, others: Rows) -> Points:
     """Return what seeds are told apart from: those who will be ranked, where they are not everybody."""
     if query.within is None or len(others) < MIN_BACKGROUND:
         return fitted.background
-    return points_at(served, fitted, fitted.drawn_from(others))
+    return everybody.take(fitted.drawn_from(others))
 
 
 def _size(query: AudienceQuery, candidates: int, most: int | None) -> tuple[int, list[str]]:
@@ -186,6 +187,18 @@ def _size(query: AudienceQuery, candidates: int, most: int | None) -> tuple[int,
         )
     told = f"{wanted:,} customers were asked for; these are all {candidates:,} who may be in the audience"
     return size, [told] if wanted > candidates else []
+
+
+def _unusual(fitted: FittedLookalike, others: int) -> list[str]:
+    """Return what has to be said about the answer whatever its size."""
+    told = []
+    if not fitted.space.tastes.size:
+        told.append(
+            "tastes are off: the data have no products that enough customers bought; only features are compared"
+        )
+    if not others:
+        told.append("the quality is empty: all who may be in the audience are seeds, nobody is left to look for")
+    return told
 
 
 def answer(served: Served, query: AudienceQuery) -> LookalikeResponse:

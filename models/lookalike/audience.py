@@ -1,6 +1,6 @@
 """An audience: the people who are most like some seeds, what to expect of it, and what sets the seeds apart."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ CHUNK_ROWS = 50_000
 FOLDS, FOLDS_OF_FEW, FEW_SEEDS = 5, 10, 100
 CURVE_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 _FOLD_SEED = 1
+VECTORS, SPEND = "points", "spend"
+"""What a release prepares of everybody; see ``Points``."""
 
 Rows = NDArray[np.int64]
 
@@ -58,10 +60,9 @@ class Ranked:
         hits, spend_hits, chance = np.zeros(len(sizes)), np.zeros(len(sizes)), np.zeros(len(sizes))
         for fold, scores in enumerate(self.held_out):
             hidden = seeds[self.folds == fold]
-            pool = np.sort(np.concatenate([others, hidden]))
-            hits += _found(scores, pool, hidden, sizes)
-            spend_hits += _found(self.spend, pool, hidden, sizes)
-            chance += len(hidden) * np.minimum(np.array(sizes) / len(pool), 1.0)
+            hits += _found(scores, others, hidden, sizes)
+            spend_hits += _found(self.spend, others, hidden, sizes)
+            chance += len(hidden) * np.minimum(np.array(sizes) / (len(others) + len(hidden)), 1.0)
         lifts, recalls = ([found / by for found in (hits, spend_hits)] for by in (chance, len(seeds)))
         return [
             QualityPoint(
@@ -75,23 +76,21 @@ class Ranked:
         ]
 
 
-def rank_store(served: Served, fitted: FittedLookalike, seeds: Points, background: Points) -> Ranked:
-    """Learn from the seeds, all of them and all but each fold, and score the whole store once, chunk by chunk."""
-    return ranked(fitted, seeds, background, _chunks(served, fitted))
-
-
-def ranked(fitted: FittedLookalike, seeds: Points, background: Points, chunks: Iterable[Points]) -> Ranked:
-    """Do the same with everybody's points at hand, in chunks."""
+def ranked(fitted: FittedLookalike, seeds: Points, background: Points, everybody: Points) -> Ranked:
+    """Learn from the seeds, all of them and all but each fold, and score everybody once, chunk by chunk."""
     folds = folds_of(len(seeds))
     learnt = [seeds, *(seeds.take(np.flatnonzero(folds != fold)) for fold in range(folds.max() + 1))]
-    rankers = [fitted.ranker(each, background) for each in learnt]
-    scores = np.hstack([np.vstack([*(ranker(points) for ranker in rankers), spend_rank(points)]) for points in chunks])
-    return Ranked(scores[0], scores[1:-1], folds, scores[-1])
+    ranker = fitted.ranker(learnt, background)
+    scores = np.empty((len(learnt), len(everybody)))
+    for start in range(0, len(everybody), CHUNK_ROWS):
+        end = min(start + CHUNK_ROWS, len(everybody))
+        scores[:, start:end] = ranker(everybody.between(start, end))
+    return Ranked(scores[0], scores[1:], folds, spend_rank(everybody))
 
 
-def points_at(served: Served, fitted: FittedLookalike, rows: Rows) -> Points:
-    """Return the store's customers at the given rows in the method's space."""
-    return fitted.space.points(served.customers_at(rows))
+def everybody_of(served: Served) -> Points:
+    """Return everybody in the store in the method's space, as the release prepared it."""
+    return Points(served.prepared[VECTORS], served.prepared[SPEND])
 
 
 def folds_of(count: int) -> NDArray[np.int64]:
@@ -102,9 +101,13 @@ def folds_of(count: int) -> NDArray[np.int64]:
 
 
 def best(scores: Scores, candidates: Rows, size: int) -> Rows:
-    """Return the ``size`` candidates with the highest scores, best first; equal ones in the store's order."""
-    order = np.argsort(-scores[candidates], kind="stable")
-    return candidates[order[:size]]
+    """Return the ``size`` (1..) candidates with the highest scores, best first; equal ones in the store's order."""
+    wanted = scores[candidates]
+    # those at the edge and above are few; to order everybody would cost ten times as much
+    edge = np.partition(wanted, len(wanted) - size)[len(wanted) - size]
+    kept = np.flatnonzero(wanted >= edge)
+    order = np.argsort(-wanted[kept], kind="stable")[:size]
+    return candidates[kept[order]]
 
 
 def curve_sizes(candidates: int, size: int) -> list[int]:
@@ -113,14 +116,24 @@ def curve_sizes(candidates: int, size: int) -> list[int]:
     return sorted({*shares, min(size, candidates)})
 
 
-def _found(scores: Scores, pool: Rows, hidden: Rows, sizes: Sequence[int]) -> Scores:
-    """Count the hidden among the best of the pool, by size."""
-    ranked = np.isin(best(scores, pool, len(pool)), hidden, assume_unique=True)
-    caught = np.concatenate([[0.0], np.cumsum(ranked)])
-    found: Scores = caught[np.minimum(sizes, len(pool))]
-    return found
+def _found(scores: Scores, others: Rows, hidden: Rows, sizes: Sequence[int]) -> Scores:
+    """Count the hidden among the best of others and hidden, by size; of equal scores at the edge, their share."""
+    sought = scores[hidden]
+    pool = np.concatenate([scores[others], sought])
+    places = len(pool) - np.minimum(sizes, len(pool))
+    # only the edges matter, not the order between them
+    edges = np.partition(pool, np.unique(places))[places]
+    found = [
+        float(np.count_nonzero(sought > edge)) + _at_the_edge(pool, sought, edge, len(pool) - place)
+        for edge, place in zip(edges.tolist(), places.tolist(), strict=True)
+    ]
+    return np.array(found)
 
 
-def _chunks(served: Served, fitted: FittedLookalike) -> Iterator[Points]:
-    for start in range(0, len(served.store), CHUNK_ROWS):
-        yield points_at(served, fitted, np.arange(start, min(start + CHUNK_ROWS, len(served.store))))
+def _at_the_edge(pool: Scores, sought: Scores, edge: float, size: int) -> float:
+    """Return how many of the hidden who score as the last one does can be expected among so many."""
+    tied = np.count_nonzero(sought == edge)
+    if not tied:
+        return 0.0
+    room = size - np.count_nonzero(pool > edge)
+    return float(tied * room / np.count_nonzero(pool == edge))

@@ -1,7 +1,7 @@
 """What is trained, promoted and released: the space, a background sample and the rule for the strength."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -13,11 +13,11 @@ from models.lookalike.space import Points, Space, load_space
 from models.parts import canonical_json, npy_array, npy_bytes
 from models.prediction import Customers, Scores
 
-MAX_LEARNT_SEEDS = 20_000
+MAX_LEARNT_SEEDS = 10_000
 _DRAW_SEED = 1
 
 Ranker = Callable[[Points], Scores]
-"""Scores customers by likeness to some seeds, shape (n,)."""
+"""Scores customers by likeness to some groups of seeds at once, shape (groups, n)."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,16 @@ class FittedLookalike:
         return {}
 
     @abstractmethod
-    def ranker(self, seeds: Points, background: Points) -> Ranker:
-        """Learn what to rank by from seeds, and from a random sample of those who will be ranked."""
+    def ranker(self, groups: Sequence[Points], background: Points) -> Ranker:
+        """Learn what to rank by.
+
+        Parameters
+        ----------
+        groups : sequence of Points
+            Groups of seeds, each learnt from by itself.
+        background : Points
+            A random sample of those who will be ranked.
+        """
 
     def drawn_from(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Draw the background of a restricted audience: rising rows, at most as many as the artifact's own has."""
@@ -55,7 +63,7 @@ class FittedLookalike:
 
     def score(self, customers: Customers) -> Scores:
         """Return each customer's point in the space, shape (n, d)."""
-        return self.space.points(customers).vectors
+        return self.space.points(customers).vectors.astype(np.float64, copy=False)
 
     def parts(self) -> Mapping[str, bytes]:
         """Return the space, the background and the rule."""

@@ -25,7 +25,7 @@ def inverse_strength(rows: int, seeds: int, *, strength: float) -> float:
     return strength * float(np.sqrt(max(seeds, 1) / 50)) / rows
 
 
-def fit_logistic(x: Vector, y: Vector, weights: Vector, *, c: float) -> tuple[Vector, float]:
+def fit_logistic(x: Vector, y: Vector, weights: Vector, *, c: float, start: Vector | None = None) -> Vector:
     """Minimise c x sum(weights x log loss) + |w|^2 / 2; the intercept is free.
 
     Parameters
@@ -38,16 +38,18 @@ def fit_logistic(x: Vector, y: Vector, weights: Vector, *, c: float) -> tuple[Ve
         What each row's loss counts.
     c : float
         The inverse strength of the regularisation.
+    start : float64 array, shape (d + 1,), optional
+        Where to begin: the answer of a similar fit is found in fewer steps.
 
     Returns
     -------
-    tuple of float64 array and float
-        Weights, shape (d,), and the intercept.
+    float64 array, shape (d + 1,)
+        The weights, then the intercept.
     """
     design = np.column_stack([x, np.ones(len(x))])
     penalty = np.r_[np.ones(x.shape[1]), 1e-9]
     share = float(weights @ y / weights.sum())
-    found = np.r_[np.zeros(x.shape[1]), np.log(share / (1 - share))]
+    found = np.r_[np.zeros(x.shape[1]), np.log(share / (1 - share))] if start is None else start
     loss = _loss(design, y, weights, penalty, found, c)
     for _ in range(MAX_STEPS):
         expected = 1 / (1 + np.exp(-(design @ found)))
@@ -60,7 +62,7 @@ def fit_logistic(x: Vector, y: Vector, weights: Vector, *, c: float) -> tuple[Ve
         found, gained, loss = found - size * step, loss - next_loss, next_loss
         if gained <= TOLERANCE * max(1.0, abs(loss)):
             break
-    return found[:-1], float(found[-1])
+    return found
 
 
 def _loss(design: Vector, y: Vector, weights: Vector, penalty: Vector, found: Vector, c: float) -> float:

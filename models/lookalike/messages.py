@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from models.churn import Level
 from models.messages import Envelope, Identifier, Message
 
 MIN_SEEDS = 20
@@ -30,14 +31,22 @@ class Within(Message):
     never_bought_category: Identifier | None = Field(
         default=None, description="Never bought a product of it: cross-selling.", examples=["BACON"]
     )
+    churn_level: Level | None = Field(
+        default=None,
+        description="Has this level of churn in the same release; who is not eligible for churn has none.",
+        examples=["high"],
+    )
+    channel: Identifier | None = Field(
+        default=None, description="Ordered through this channel before as_of.", examples=["web"]
+    )
     attributes: dict[Identifier, str | int | float] = Field(
         default={}, description="Attributes that the model uses, with the wanted value.", examples=[{"age": "35-44"}]
     )
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.bought_category is None and self.never_bought_category is None and not self.attributes:
-            raise ValueError("names no filter: give bought_category, never_bought_category or attributes")
+        if not self.model_dump(exclude_defaults=True):
+            raise ValueError(f"names no filter: give one of {', '.join(type(self).model_fields)}")
         return self
 
 
@@ -129,4 +138,6 @@ class LookalikeResponse(Envelope):
     audience: list[Member] = Field(description="Most alike first.")
     quality: list[QualityPoint] = Field(description="What to expect by size, rising; empty where it cannot be told.")
     traits: list[Trait] = Field(description="What sets the seeds apart, strongest first.")
-    notes: list[str] = Field(description="What was done differently from what was asked.", examples=[[]])
+    notes: list[str] = Field(
+        description="What was done differently from what was asked, or could not be done.", examples=[[]]
+    )

@@ -13,11 +13,13 @@ from models import columns as col
 from models.errors import InvalidRequestError, NotEnoughDataError
 from models.labels import next_order, next_products
 from models.lookalike.answer import answer
+from models.lookalike.audience import SPEND, VECTORS, everybody_of
 from models.lookalike.fitted import FittedLookalike
 from models.lookalike.messages import LookalikeRequest, LookalikeResponse
 from models.lookalike.queries import draw_queries, measured
 from models.lookalike.seed_logistic import SeedLogistic
 from models.lookalike.space import fit_space
+from models.lookalike.traits import buyers_of_each, mean_apart
 from models.methods import MIN_EXAMPLES
 from models.metrics import QueryMeasurement
 from models.prediction import BatchOptions, Customers, Examples, Fitted, Matrix, Prediction, Scores, Served, Task
@@ -49,9 +51,12 @@ class LookalikeSettings(Section):
 
 
 class Lookalike(Prediction):
-    """Likeness to the seeds of a request; measured by buyers of a category in the next ``horizon`` days.
+    """Likeness to the seeds of a request, for anybody in any table.
 
-    Some of the buyers are the seeds, the others are hidden among all customers with an order in ``active_days``.
+    Measured by queries: of the buyers of a category in the ``horizon`` days after a cutoff, ``seeds`` are the seeds
+    (half of them, where they are few); the others are hidden among all customers with an order in the ``active_days``
+    before it, and have to be found. New buyers are those who had never bought the category before. Where no category
+    can be asked for, the buyers are those who order at all, and the new ones those who come back after a pause.
     """
 
     name = "lookalike"
@@ -60,6 +65,11 @@ class Lookalike(Prediction):
     response = LookalikeResponse
     reads_histories = True
     in_batch = False
+    drivers_are = (
+        "Each call has its own drivers, and its answer names them as traits. What sets lists of customers apart in "
+        "general: the distance from everybody, in everybody's standard deviations, of the feature of each group that "
+        "differs most; the mean over lists, each of those who ever bought one category."
+    )
     Settings = LookalikeSettings
     settings: LookalikeSettings
     candidates: ClassVar[tuple[type[FittedLookalike], ...]] = (SeedLogistic, Centroid, SpendRank)
@@ -67,7 +77,11 @@ class Lookalike(Prediction):
     @property
     def tasks(self) -> tuple[Task, ...]:
         """Buyers of a category, and those who buy it for the first time."""
-        return Task(CATEGORY, self.settings.horizon), Task(NEW_CATEGORY, self.settings.horizon)
+        days = self.settings.horizon
+        return (
+            Task(CATEGORY, days, title=f"Buyers of a category in the next {days} days"),
+            Task(NEW_CATEGORY, days, title=f"New buyers of a category in the next {days} days"),
+        )
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -145,12 +159,25 @@ class Lookalike(Prediction):
         return measured(fitted, fitted.space.points(known.customers), queries)
 
     def drivers(self, fitted: Fitted, customers: Customers, medians: Matrix) -> dict[str, float]:
-        """Return nothing: what drives the scores is another thing in each call, and each answer tells it as traits."""
-        return {}
+        """Return how far lists of customers lie from everybody, by feature group; empty where nobody bought anything.
+
+        What drives the scores is another thing in each call, and each answer tells it as traits: here the lists are
+        the buyers of each category.
+        """
+        assert isinstance(fitted, FittedLookalike)
+        points = fitted.space.points(customers)
+        lists = buyers_of_each(customers.histories, fitted.space.tastes)
+        return mean_apart([points.take(rows) for rows in lists], points, fitted.space, self.features)
 
     def cut_points(self, fitted: Fitted, store: Store) -> NDArray[np.float64]:
         """Return nothing: scores of different seeds have no percentiles in common."""
         return np.empty(0)
+
+    def prepare(self, fitted: Fitted, customers: Customers) -> dict[str, NDArray[np.float32]]:
+        """Return each customer's point in the space: vectors, shape (n, d), and spend, shape (n,)."""
+        assert isinstance(fitted, FittedLookalike)
+        points = fitted.space.points(customers)
+        return {VECTORS: points.vectors.astype(np.float32), SPEND: points.spend.astype(np.float32)}
 
     def answer(self, served: Served, request: LookalikeRequest) -> LookalikeResponse:
         """Fit on the seeds and rank the store."""
@@ -169,8 +196,8 @@ class Lookalike(Prediction):
         )
 
     def warm(self, served: Served) -> None:
-        """Put a few of the store's customers into the space."""
-        served.fitted.score(served.customers_at(np.arange(min(2, len(served.store)))))
+        """Read a few of the points."""
+        everybody_of(served).take(np.arange(min(2, len(served.store))))
 
     def example(self, served: Served) -> dict[str, Any]:
         """Ask for people like those who ordered last."""

@@ -53,7 +53,7 @@ def measured(fitted: FittedLookalike, points: Points, queries: Sequence[Query]) 
     auc, recall = np.empty(len(queries)), np.empty((len(queries), len(RECALL_SHARES)))
     for at, query in enumerate(queries):
         background = points.take(fitted.drawn_from(query.pool))
-        scores = fitted.ranker(points.take(query.seeds), background)(points.take(query.pool))
+        (scores,) = fitted.ranker([points.take(query.seeds)], background)(points.take(query.pool))
         auc[at], recall[at] = area(scores, query.hidden), recalls(scores, query.hidden)
     return QueryMeasurement(auc, recall)
 

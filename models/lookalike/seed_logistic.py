@@ -1,11 +1,12 @@
 """Our method: logistic regression of the seeds against the background, strongly regularised."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from models.lookalike.fitted import FittedLookalike, Ranker, thinned
-from models.lookalike.logistic import fit_logistic, inverse_strength
+from models.lookalike.logistic import Vector, fit_logistic, inverse_strength
 from models.lookalike.space import Points
 from models.prediction import Scores
 
@@ -15,20 +16,25 @@ class SeedLogistic(FittedLookalike):
 
     method: ClassVar[str] = "seed_logistic"
 
-    def ranker(self, seeds: Points, background: Points) -> Ranker:
-        """Fit the regression; the scores are probabilities of this artificial mixture, good for ranking alone."""
-        weights, intercept = self.weights(seeds, background)
+    def ranker(self, groups: Sequence[Points], background: Points) -> Ranker:
+        """Fit a regression for each group; the scores are probabilities of an artificial mixture, for ranking alone."""
+        found: list[Vector] = []
+        for seeds in groups:
+            # folds of one group differ little: each fit begins where the first one ended
+            found.append(self.weights(seeds, background, start=found[0] if found else None))
+        weights, intercepts = np.column_stack(found)[:-1], np.array([each[-1] for each in found])
 
         def ranked(points: Points) -> Scores:
-            odds: Scores = points.vectors @ weights + intercept
+            # in the points' own precision: a copy of everybody in a wider one would cost more than the product
+            odds: Scores = (points.vectors @ weights.astype(points.vectors.dtype)).T + intercepts[:, None]
             return 1 / (1 + np.exp(-odds))
 
         return ranked
 
-    def weights(self, seeds: Points, background: Points) -> tuple[Scores, float]:
-        """Return the weight of each direction of the space, shape (d,), and the intercept."""
+    def weights(self, seeds: Points, background: Points, *, start: Vector | None = None) -> Vector:
+        """Return the weight of each direction of the space, then the intercept, shape (d + 1,)."""
         learnt = thinned(seeds)
         x = np.vstack([learnt.vectors, background.vectors])
         y = np.r_[np.ones(len(learnt)), np.zeros(len(background))]
         c = inverse_strength(len(x), len(learnt), strength=self.strength)
-        return fit_logistic(x, y, np.ones(len(x)), c=c)
+        return fit_logistic(x, y, np.ones(len(x)), c=c, start=start)

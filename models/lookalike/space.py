@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import orjson
@@ -23,20 +24,24 @@ class Points:
     Parameters
     ----------
     vectors : float64 array, shape (n, d)
-        Standardised features, then standardised tastes; never null.
+        Standardised features, then standardised tastes; never null. Of a whole store: float32, by memory map.
     spend : float64 array, shape (n,)
-        Money spent in 90 days (orders, where nobody's spend is known); -inf where unknown.
+        Money spent in 90 days (orders, where nobody's spend is known); -inf where unknown. Of a whole store: float32.
     """
 
-    vectors: Vectors
-    spend: NDArray[np.float64]
+    vectors: NDArray[np.floating[Any]]
+    spend: NDArray[np.floating[Any]]
 
     def __len__(self) -> int:
         return len(self.vectors)
 
     def take(self, rows: NDArray[np.int64]) -> "Points":
-        """Return the points at the given rows."""
-        return Points(self.vectors[rows], self.spend[rows])
+        """Return the points at the given rows, in float64: what is fitted, is fitted in full precision."""
+        return Points(self.vectors[rows].astype(np.float64), self.spend[rows].astype(np.float64))
+
+    def between(self, start: int, end: int) -> "Points":
+        """Return the points of some rows as they are, without a copy."""
+        return Points(self.vectors[start:end], self.spend[start:end])
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,19 @@
 """Traits: what sets the seeds apart, folded to feature groups and said in words."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from models.features import GROUPS, catalogue
-from models.lookalike.messages import Trait
+from models.lookalike.messages import MIN_SEEDS, Trait
 from models.lookalike.space import Points, Space
+from models.lookalike.tastes import Tastes, log_counts, positions_of
+from models.purchases import Histories
 from models.settings import FeatureSettings
 
 LEAST_DEVIATIONS = 0.2
+TASTES = "Tastes (what is bought)"
 MOST_TRAITS = 10
 
 
@@ -25,9 +31,7 @@ def traits_of(seeds: Points, background: Points, space: Space, settings: Feature
     settings : FeatureSettings
         Of the features.
     """
-    gaps = seeds.vectors.mean(axis=0) - background.vectors.mean(axis=0)
-    spread = background.vectors.std(axis=0)
-    deviations = np.divide(gaps, spread, out=np.zeros_like(gaps), where=spread > 0)
+    deviations = _apart(seeds, background)
     found = {feature.name: feature for feature in catalogue(settings)}
     strongest: dict[str, Trait] = {}
     for name, value in zip(space.names, deviations[: len(space.names)].tolist(), strict=True):
@@ -36,6 +40,43 @@ def traits_of(seeds: Points, background: Points, space: Space, settings: Feature
             strongest[feature.group] = _trait(feature.group, feature.description, value)
     ranked = sorted(strongest.values(), key=lambda trait: -abs(trait.deviations))
     return ranked[:MOST_TRAITS]
+
+
+def mean_apart(lists: Sequence[Points], everybody: Points, space: Space, settings: FeatureSettings) -> dict[str, float]:
+    """Return how far lists of customers lie from everybody: the strongest feature of each group, mean over the lists.
+
+    Returns
+    -------
+    dict of str to float
+        Feature group, or ``TASTES``, -> standard deviations; empty where there is no list.
+    """
+    if not lists:
+        return {}
+    strengths = np.mean([np.abs(_apart(each, everybody)) for each in lists], axis=0)
+    group_of = {feature.name: feature.group for feature in catalogue(settings)}
+    groups = [*(group_of[name] for name in space.names), *([TASTES] * space.tastes.size)]
+    found: dict[str, float] = {}
+    for group, strength in zip(groups, strengths.tolist(), strict=True):
+        found[group] = max(found.get(group, 0.0), strength)
+    return found
+
+
+def buyers_of_each(histories: Histories | None, tastes: Tastes) -> list[NDArray[np.int64]]:
+    """Return the buyers of each category that at least ``MIN_SEEDS`` and at most half of the customers ever bought."""
+    if histories is None or not tastes.categories:
+        return []
+    positions = positions_of(histories.products, tastes.level, tastes.categories)
+    counts = log_counts(histories, positions, len(tastes.categories)).tocsc()
+    buyers = np.split(counts.indices.astype(np.int64), counts.indptr[1:-1])
+    return [np.sort(rows) for rows in buyers if MIN_SEEDS <= len(rows) <= len(histories) / 2]
+
+
+def _apart(seeds: Points, background: Points) -> NDArray[np.float64]:
+    """Return the distance of the seeds' mean from the background's in its standard deviations, shape (d,)."""
+    gaps = seeds.vectors.mean(axis=0) - background.vectors.mean(axis=0)
+    spread = background.vectors.std(axis=0)
+    deviations: NDArray[np.float64] = np.divide(gaps, spread, out=np.zeros_like(gaps), where=spread > 0)
+    return deviations
 
 
 def _deviations(strongest: dict[str, Trait], group: str) -> float:

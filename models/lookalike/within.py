@@ -1,6 +1,6 @@
 """Who may be in an audience: everybody, a list of ids, or those for whom every filter holds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 
 import numpy as np
@@ -8,41 +8,56 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from models import columns as col
+from models.churn import LEVELS, PREPARED_LEVEL, Churn, Level
 from models.errors import InvalidRequestError
 from models.features.naming import slug
 from models.lookalike.messages import Within
 from models.lookalike.tastes import known_names
+from models.prediction import Served
 from models.settings import Attribute
 from models.store import UNKNOWN, Store
 
 CATEGORY_LEVELS = (col.DEPARTMENT, col.CATEGORY, col.SUBCATEGORY)
-FIELD = "within"
+FIELD, ATTRIBUTES = "within", "attributes"
+CHUNK_PURCHASES = 4_000_000
 
 Mask = NDArray[np.bool_]
 
 
-def allowed(store: Store, within: "Sequence[str] | Within | None") -> Mask:
+def allowed(served: Served, within: "Sequence[str] | Within | None") -> Mask:
     """Return who may be in the audience, shape (n,).
 
     Raises
     ------
     InvalidRequestError
-        A filter names what the store does not have, or nobody is left.
+        A filter names what the release does not have, or nobody is left.
     """
-    everybody = np.ones(len(store), bool)
+    store = served.store
     if within is None:
-        return everybody
+        return np.ones(len(store), bool)
     if not isinstance(within, Within):
         return _listed(store, within)
-    if within.bought_category is not None:
-        everybody &= _bought(store, within.bought_category, "bought_category")
-    if within.never_bought_category is not None:
-        everybody &= ~_bought(store, within.never_bought_category, "never_bought_category")
-    for name, value in within.attributes.items():
-        everybody &= _has_attribute(store, name, value)
+    everybody = np.ones(len(store), bool)
+    for mask in _filters(served, within):
+        everybody &= mask
     if not everybody.any():
         raise InvalidRequestError(f"{FIELD}: nobody in the store passes these filters; loosen them", field=FIELD)
     return everybody
+
+
+def _filters(served: Served, within: Within) -> Iterator[Mask]:
+    """Yield who passes each filter that is given, the cheap ones first."""
+    store = served.store
+    if within.churn_level is not None:
+        yield _of_level(served, within.churn_level)
+    if within.channel is not None:
+        yield _through(store, within.channel)
+    for name, value in within.attributes.items():
+        yield _has_attribute(store, name, value)
+    if within.bought_category is not None:
+        yield _bought(store, within.bought_category, "bought_category")
+    if within.never_bought_category is not None:
+        yield ~_bought(store, within.never_bought_category, "never_bought_category")
 
 
 def _listed(store: Store, ids: Sequence[str]) -> Mask:
@@ -57,6 +72,31 @@ def _listed(store: Store, ids: Sequence[str]) -> Mask:
     return mask
 
 
+def _of_level(served: Served, level: Level) -> Mask:
+    """Say who has a level of churn; nobody has one who is not eligible."""
+    churn = served.others.get(Churn.name)
+    if churn is None:
+        field = f"{FIELD}.churn_level"
+        raise InvalidRequestError(
+            f"{field}: release {served.release} has no churn; leave it out, or train, promote and publish churn",
+            field=field,
+        )
+    of_level: Mask = churn.prepared[PREPARED_LEVEL] == LEVELS.index(level)
+    return of_level
+
+
+def _through(store: Store, channel: str) -> Mask:
+    """Say who ordered through a channel."""
+    field = f"{FIELD}.channel"
+    names = store.channels.names
+    if not names:
+        raise InvalidRequestError(f"{field}: the order lines have no channel; leave it out", field=field)
+    if channel not in names:
+        told = f"{meant(channel, names)} (there are: {', '.join(names)})"
+        raise InvalidRequestError(f"{field}: unknown channel {channel!r}; {told}", field=field)
+    return store.channels.used(channel)
+
+
 def _bought(store: Store, category: str, asked_as: str) -> Mask:
     """Say who bought a product of a category at any level."""
     field = f"{FIELD}.{asked_as}"
@@ -65,22 +105,25 @@ def _bought(store: Store, category: str, asked_as: str) -> Mask:
     if not names:
         raise InvalidRequestError(f"{field}: the data have no product categories; leave it out", field=field)
     if category not in names:
-        raise InvalidRequestError(f"{field}: unknown category {category!r}; {_meant(category, names)}", field=field)
+        raise InvalidRequestError(f"{field}: unknown category {category!r}; {meant(category, names)}", field=field)
     of_category = np.zeros(store.products.num_rows, bool)
     for level in levels:
         of_category |= pc.fill_null(pc.equal(store.products[level], category), False).to_numpy()
-    ends = np.asarray(store.purchases.ends)
-    counted = np.concatenate([[0], np.cumsum(of_category[store.purchases.items])])
-    bought: Mask = counted[ends] > counted[np.concatenate([[0], ends[:-1]])]
+    bought = np.zeros(len(store), bool)
+    ends, items = store.purchases.ends, store.purchases.items
+    # a large shop has hundreds of millions of purchases: some at a time
+    for start in range(0, len(items), CHUNK_PURCHASES):
+        found = np.flatnonzero(of_category[items[start : start + CHUNK_PURCHASES]]) + start
+        bought[np.searchsorted(ends, found, side="right")] = True
     return bought
 
 
 def _has_attribute(store: Store, name: str, value: "str | float") -> Mask:
     """Say who has an attribute's value, as the features hold it."""
-    field = f"{FIELD}.attributes.{name}"
+    field = f"{FIELD}.{ATTRIBUTES}.{name}"
     known = {attribute.name: attribute for attribute in store.settings.attributes}
     if name not in known:
-        told = _meant(name, set(known)) if known else "the model uses none; name them under [features] attributes"
+        told = meant(name, set(known)) if known else "the model uses none; name them under [features] attributes"
         raise InvalidRequestError(f"{field}: unknown attribute {name!r}; {told}", field=field)
     column, wanted = _held(known[name], value, field)
     held: Mask = store.features[:, store.names.index(column)] == np.float32(wanted)
@@ -104,7 +147,7 @@ def _held(attribute: Attribute, value: "str | float", field: str) -> tuple[str, 
     return f"{column}_{slug(str(value))}", 1.0
 
 
-def _meant(wanted: str, names: set[str]) -> str:
+def meant(wanted: str, names: Collection[str]) -> str:
     """Suggest what may have been meant."""
     by_key = {name.casefold(): name for name in sorted(names)}
     close = get_close_matches(wanted.casefold(), list(by_key), n=3, cutoff=0.5)

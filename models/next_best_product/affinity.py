@@ -63,9 +63,15 @@ def affinity_of(profiles: Profiles, values: Floats, *, strength: float = STRENGT
     items = np.sort(np.argsort(-buyers, kind="stable")[:MAX_ITEMS])
     bought = profiles.matrix(values)[:, items]
     gram = (bought.T @ bought).toarray() + strength * np.eye(len(items))
-    factor, _ = lapack.dpotrf(gram)
-    upper, _ = lapack.dpotri(factor)
-    inverse = np.triu(upper) + np.triu(upper, 1).T
+    inverse = _inverse(gram)
     weights = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0.0)
     return Affinity(items, weights.astype(np.float32))
+
+
+def _inverse(gram: Floats) -> Floats:
+    """Return the inverse of a positive definite matrix; many times faster than a general one's."""
+    factor, _ = lapack.dpotrf(gram)
+    upper, _ = lapack.dpotri(factor)
+    inverse: Floats = np.triu(upper) + np.triu(upper, 1).T
+    return inverse

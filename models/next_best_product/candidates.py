@@ -99,7 +99,8 @@ class Generators:
         if asked.mode != "new":
             _pick_own(picked, asked.profiles, OWN + SIMILAR if asked.mode == "repeat" else OWN)
         if asked.mode != "repeat":
-            _pick_popular(picked, fits, self.statistics.by_popularity)
+            # what nobody ever bought is not popular: it may be a category that is never recommended
+            _pick_popular(picked, fits & (self.statistics.buyers > 0), self.statistics.by_popularity)
             linked = self.affinity.items
             picked[:, linked] |= _top(linear[:, linked] * fits[:, linked], LINEAR)
             picked |= _top(similar * fits, SIMILAR)

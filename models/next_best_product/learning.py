@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from models import columns as col
 from models.errors import NotEnoughDataError
+from models.next_best_product.affinity import Affinity, affinity_of
 from models.next_best_product.asking import Asked
-from models.next_best_product.neighbours import Neighbours, together
+from models.next_best_product.neighbours import Neighbours, similar_items, together
 from models.next_best_product.profiles import Codes, Events, Ints, Profiles, events_of, profiles_of
 from models.next_best_product.statistics import Statistics, statistics_of
 from models.prediction import Examples
@@ -53,6 +54,16 @@ class Snapshot:
     def statistics(self) -> Statistics:
         """Of the items."""
         return statistics_of(self.events, self.profiles)
+
+    @cached_property
+    def similar(self) -> Neighbours:
+        """Items that the same people buy."""
+        return similar_items(self.profiles)
+
+    @cached_property
+    def affinity(self) -> Affinity:
+        """Which items go together in one customer's history."""
+        return affinity_of(self.profiles, np.ones(len(self.profiles.item)))
 
     @cached_property
     def rules(self) -> Neighbours:

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from models.messages import MAX_CUSTOMERS, Envelope, Identifier, InlineCustomer, Message, Status
+from models.messages import AboutCustomers, Envelope, Identifier, Message, Status
 from models.next_best_product.asking import Mode
 
 MAX_PRODUCTS = 100_000
 """Products in one answer: customers times k."""
-ANSWERED_K = 10
+ANSWERED_K, MAX_K = 10, 100
 
 LevelName = Literal["product", "category"]
 Products = Annotated[list[Identifier], Field(max_length=100_000)]
@@ -39,17 +39,15 @@ class Filters(Message):
     )
 
 
-class NextBestProductRequest(Message):
+class NextBestProductRequest(AboutCustomers):
     """For whom, and what kind of product."""
 
-    customers: list[Identifier | InlineCustomer] = Field(
-        min_length=1,
-        max_length=MAX_CUSTOMERS,
-        description="Customer ids, or objects with the complete history; 1 to 10,000.",
-        examples=[["900", "1228"]],
-    )
     k: int = Field(
-        default=ANSWERED_K, ge=1, le=100, description="Products for each customer; customers x k at most 100,000."
+        default=ANSWERED_K,
+        strict=True,
+        ge=1,
+        le=MAX_K,
+        description="Products for each customer; customers x k at most 100,000.",
     )
     mode: Mode = Field(
         default="any",

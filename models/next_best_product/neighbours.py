@@ -14,7 +14,7 @@ from models.next_best_product.profiles import Events, Ints, Profiles, csr
 Singles = NDArray[np.float32]
 
 NEIGHBOURS = 100
-MAX_OWN = 200
+MAX_OWN = 100
 BLOCK = 256
 RULES = 50
 MIN_TOGETHER = 5
@@ -48,7 +48,7 @@ class Neighbours:
         return self.indices[span], self.values[span]
 
 
-def similar_items(profiles: Profiles, neighbours: int = NEIGHBOURS) -> Neighbours:
+def similar_items(profiles: Profiles) -> Neighbours:
     """Return each item's nearest items by the cosine of their buyers.
 
     Of each customer the items that were bought most and lately count, up to ``MAX_OWN``: the cost is its square.
@@ -62,10 +62,10 @@ def similar_items(profiles: Profiles, neighbours: int = NEIGHBOURS) -> Neighbour
     kept = np.sort(order[np.arange(len(order)) - starts < MAX_OWN])
     indptr = np.searchsorted(profiles.row[kept], np.arange(profiles.customers + 1))
     shape = (profiles.customers, profiles.items)
-    return _nearest(csr(np.ones(len(kept), np.float32), profiles.item[kept], indptr, shape), neighbours, least=2)
+    return _nearest(csr(np.ones(len(kept), np.float32), profiles.item[kept], indptr, shape), NEIGHBOURS, least=2)
 
 
-def together(events: Events, rules: int = RULES) -> Neighbours:
+def together(events: Events) -> Neighbours:
     """Count the orders that hold both items, for the pairs with the highest cosine.
 
     Returns
@@ -77,7 +77,7 @@ def together(events: Events, rules: int = RULES) -> Neighbours:
     order = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(events.row)]))
     indptr = np.searchsorted(order, np.arange(len(starts) + 1))
     baskets = csr(np.ones(len(events.item), np.float32), events.item, indptr, (len(starts), events.items))
-    return _nearest(baskets, rules, least=MIN_TOGETHER, counts=True)
+    return _nearest(baskets, RULES, least=MIN_TOGETHER, counts=True)
 
 
 def _nearest(bought: "sparse.csr_array", kept: int, *, least: int, counts: bool = False) -> Neighbours:

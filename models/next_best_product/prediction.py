@@ -38,6 +38,12 @@ from models.store import Store
 LEVELS: tuple[LevelName, ...] = ("category", "product")
 MODES = {"next_basket": "any", "new": "new", "repeat": "repeat", "basket": "basket"}
 """What is measured, and the mode that is asked."""
+TITLES = {
+    "next_basket": "the next basket",
+    "new": "bought for the first time",
+    "repeat": "bought again",
+    "basket": "half of a basket by the other half",
+}
 PRODUCT = "product_"
 """What the tags of the product level begin with."""
 
@@ -54,6 +60,10 @@ class NextBestProduct(Prediction):
     request = NextBestProductRequest
     response = NextBestProductResponse
     reads_histories = True
+    drivers_are = (
+        "Mean absolute effect of each group of features on the log-odds that a candidate is in the next basket."
+    )
+    batch_options = frozenset({"k", "mode", "level"})
     Settings = NextBestProductSettings
     settings: NextBestProductSettings
     candidates: tuple[ItemMethod, ...] = (TwoStageMethod(), EASE(), ItemKNN(), PersonalFrequency(), MostPopular())
@@ -66,8 +76,11 @@ class NextBestProduct(Prediction):
     def tasks(self) -> tuple[Task, ...]:
         """The modes by category, of which two choose; then the next basket and the new products by product."""
         days = self.settings.horizon
-        category = tuple(Task(tag, days, chooses=tag in ("next_basket", "new")) for tag in MODES)
-        return category + tuple(Task(f"{PRODUCT}{tag}", days, chooses=False) for tag in ("next_basket", "new"))
+        chosen_by = ("next_basket", "new")
+        return (
+            *(Task(tag, days, chooses=tag in chosen_by, title=f"Categories: {TITLES[tag]}") for tag in MODES),
+            *(Task(f"{PRODUCT}{tag}", days, chooses=False, title=f"Products: {TITLES[tag]}") for tag in chosen_by),
+        )
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -168,8 +181,6 @@ class NextBestProduct(Prediction):
     def table(self, served: Served, rows: Ints, options: BatchOptions) -> pa.Table:
         """Answer for the store's customers at ``rows``: a row for each product, best first."""
         level, assortment = _opened(served, options.level)
-        if options.mode == "basket":
-            raise InvalidRequestError("mode 'basket' is for the service: a batch has no basket; any, new or repeat")
         wanted = Wanted(level, assortment, options.mode, options.k, None, np.empty(0, np.int64))
         return as_table(answers(wanted, people_stored(served, assortment, rows)))
 

@@ -13,7 +13,7 @@ from models.next_best_product.asking import NOT_SCORED, Asked, scored_only
 from models.next_best_product.assortment import Assortment
 from models.next_best_product.learning import Learnt
 from models.next_best_product.neighbours import Neighbours
-from models.next_best_product.profiles import Floats, Ints, events_of, profiles_of
+from models.next_best_product.profiles import Events, Floats, Ints, events_of, profiles_of
 from models.next_best_product.reasons import Explainer, Why
 from models.next_best_product.statistics import Statistics
 from models.next_best_product.vocabulary import Vocabulary
@@ -215,12 +215,13 @@ class FittedRecommender:
         return {name: dict(level.scorer.choices) for name, level in self.levels.items() if level.scorer.choices}
 
     def score(self, customers: Customers) -> Scores:
-        """Return the ten best scores of each level in the modes any and new, shape (n, 20 x levels); 0 = no more."""
-        assert customers.histories is not None  # the prediction reads them
+        """Return the ten best scores of each level in the modes any and new, shape (n, 20 x levels); 0 = no more.
+
+        Customers without histories are scored as such who bought nothing.
+        """
         columns = [np.zeros((len(customers), 0))]
         for level in self.levels.values():
-            codes = level.vocabulary.codes(customers.histories.products)
-            profiles = profiles_of(events_of(customers.histories, codes, len(level.vocabulary)))
+            profiles = profiles_of(_events(customers, level))
             for mode in SCORED_MODES:
                 ranked = level.rank(Asked(profiles, mode), TOP)  # type: ignore[arg-type]
                 padded = [np.r_[scores, np.zeros(TOP - len(scores))] for scores in ranked.scores]
@@ -232,3 +233,11 @@ class FittedRecommender:
         return {
             f"{name}.{file}": content for name, level in self.levels.items() for file, content in level.parts().items()
         }
+
+
+def _events(customers: Customers, level: Level) -> Events:
+    items = len(level.vocabulary)
+    if customers.histories is None:
+        nothing = np.empty(0, np.int64)
+        return Events(len(customers), items, nothing, nothing, nothing)
+    return events_of(customers.histories, level.vocabulary.codes(customers.histories.products), items)

@@ -23,7 +23,7 @@ from models.next_best_product.reasons import PastPurchase, Rule, Why
 from models.next_best_product.recommender import Level
 from models.next_best_product.statistics import POPULAR_WINDOW, WINDOWS_DAYS
 from models.orders import is_returned
-from models.prediction import Served
+from models.prediction import Served, nameless
 from models.store import UNKNOWN
 
 FEWER = {
@@ -88,7 +88,7 @@ def _stored(
 ) -> tuple[NDArray[np.datetime64], NDArray[np.bool_], NDArray[np.bool_], Events]:
     """Return as_of, whether the store knows them, whether they ordered, and what they bought; row -1 is nobody."""
     known = rows != UNKNOWN
-    customers = served.customers_at(np.maximum(rows, 0))
+    customers = nameless(served.store, np.maximum(rows, 0))
     events = events_of(served.store.histories_at(rows, customers.as_of), assortment.codes, len(assortment.vocabulary))
     return customers.as_of, known, known & served.prediction.eligible(customers), events
 

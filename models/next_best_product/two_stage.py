@@ -4,7 +4,7 @@ Each ranker is taught at past cutoffs by what was bought next, with generators t
 Small trees as in ``models.boosting``; most of what was not bought is left out, which changes the order of nothing.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from models.boosting import PARAMETERS
 from models.errors import NotEnoughDataError
-from models.next_best_product.affinity import Affinity, affinity_of
+from models.next_best_product.affinity import Affinity
 from models.next_best_product.asking import NOT_SCORED, Asked
 from models.next_best_product.candidates import FEATURES, GROUPS, Generators
-from models.next_best_product.learning import MIN_CUSTOMERS, Learnt, Past, Snapshot, thinned
-from models.next_best_product.neighbours import Neighbours, similar_items
+from models.next_best_product.learning import Learnt, Past, Snapshot, thinned
+from models.next_best_product.neighbours import Neighbours
 from models.next_best_product.profiles import Floats, Profiles, profiles_of
 from models.next_best_product.statistics import Statistics
 from models.parts import npy_array, npy_bytes
@@ -37,6 +37,9 @@ CHUNK = 256
 HIDDEN = 0.4
 """Share of the customers whose history is hidden from the ranker of baskets."""
 RANKERS = ("any", "new", "basket")
+MAIN = "any"
+MIN_POSITIVES = 100
+"""Bought candidates that a ranker learns from at least."""
 EXPLAINED, EXPLAINED_ROWS = 200, 5_000
 """Customers, and candidates among theirs, that what drives the ranker is measured on."""
 
@@ -45,7 +48,7 @@ Taught = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class TwoStage:
-    """Generators and a ranker for each mode; ``repeat`` is ranked as ``any``.
+    """Generators and a ranker for each mode that had enough to learn from; the others are ranked as ``any``.
 
     Parameters
     ----------
@@ -61,14 +64,14 @@ class TwoStage:
     @property
     def choices(self) -> Mapping[str, Any]:
         """The number of trees of each mode."""
-        return {mode: self.rankers[mode].num_trees() for mode in RANKERS}
+        return {mode: ranker.num_trees() for mode, ranker in self.rankers.items()}
 
     def score(self, asked: Asked) -> Floats:
         """Return the probability that a candidate is bought, shape (n, items); others are not scored."""
         scores = np.full((len(asked), asked.profiles.items), NOT_SCORED)
         found = self.generators.candidates(asked)
         if len(found.row):
-            ranker = self.rankers["any" if asked.mode == "repeat" else asked.mode]
+            ranker = self.rankers.get(asked.mode, self.rankers[MAIN])
             # one thread: waking others costs more than the rows of a customer
             scores[found.row, found.item] = ranker.predict(found.features, num_threads=1)
         return scores
@@ -83,7 +86,7 @@ class TwoStage:
             "affinity_items": affinity.items,
             "affinity_weights": affinity.weights,
         }
-        texts = {f"ranker_{mode}.txt": self.rankers[mode].model_to_string().encode() for mode in RANKERS}
+        texts = {f"ranker_{mode}.txt": self.rankers[mode].model_to_string().encode() for mode in self.rankers}
         return {f"{name}.npy": npy_bytes(array) for name, array in arrays.items()} | texts
 
 
@@ -105,8 +108,10 @@ class TwoStageMethod:
         """
         taught = [_once(learnt.kept, past, seed) for past in learnt.past]
         trees = dict(choices) if choices else dict.fromkeys(RANKERS, TREES)
+        _check(taught)
+        modes = [mode for mode in trees if _positives(taught, mode) >= MIN_POSITIVES]
         with ThreadPoolExecutor(2) as pool:
-            fits = {mode: pool.submit(_ranker, [each[mode] for each in taught], trees[mode], seed) for mode in RANKERS}
+            fits = {mode: pool.submit(_ranker, [each[mode] for each in taught], trees[mode], seed) for mode in modes}
             generators = generators_of(learnt.now, rules)
             return TwoStage(generators, {mode: fit.result() for mode, fit in fits.items()})
 
@@ -119,14 +124,17 @@ class TwoStageMethod:
         affinity = Affinity(array["affinity_items"], array["affinity_weights"])
         import lightgbm as lgb
 
-        rankers = {mode: lgb.Booster(model_str=parts[f"ranker_{mode}.txt"].decode()) for mode in RANKERS}
+        rankers = {
+            mode: lgb.Booster(model_str=parts[f"ranker_{mode}.txt"].decode())
+            for mode in RANKERS
+            if f"ranker_{mode}.txt" in parts
+        }
         return TwoStage(Generators(statistics, similar, rules, affinity), rankers)
 
 
 def generators_of(known: Snapshot, rules: Neighbours) -> Generators:
-    """Fit the generators at one cutoff; ``rules`` must be of that cutoff too."""
-    bought = np.ones(len(known.profiles.item))
-    return Generators(known.statistics, similar_items(known.profiles), rules, affinity_of(known.profiles, bought))
+    """Return the generators at one cutoff; ``rules`` must be of that cutoff too."""
+    return Generators(known.statistics, known.similar, rules, known.affinity)
 
 
 def _once(kept: dict[Hashable, Any], past: Past, seed: int) -> Mapping[str, Taught]:
@@ -163,13 +171,21 @@ def _examples(generators: Generators, past: Snapshot, mode: str, *, seed: int) -
     return np.concatenate(features), np.concatenate(bought)
 
 
+def _positives(taught: Sequence[Mapping[str, Taught]], mode: str) -> int:
+    return sum(int(each[mode][1].sum()) for each in taught)
+
+
+def _check(taught: Sequence[Mapping[str, Taught]]) -> None:
+    found = _positives(taught, MAIN)
+    if found < MIN_POSITIVES:
+        raise NotEnoughDataError(
+            f"{found} examples of a product that was bought next, at least {MIN_POSITIVES} are needed: bring more "
+            "customers, or a longer history"
+        )
+
+
 def _ranker(examples: list[Taught], trees: int, seed: int) -> "lgb.Booster":
     features, bought = (np.concatenate(each) for each in zip(*examples, strict=True))
-    if bought.sum() < MIN_CUSTOMERS:
-        raise NotEnoughDataError(
-            f"{int(bought.sum())} examples of a product that was bought next, at least {MIN_CUSTOMERS} are needed: "
-            "bring more customers, or a longer history"
-        )
     import lightgbm as lgb
 
     parameters = {**PARAMETERS, "learning_rate": LEARNING_RATE, "seed": seed}
@@ -181,7 +197,7 @@ def contributions(scorer: TwoStage, profiles: Profiles) -> dict[str, float]:
     asked = Asked(profiles, "any").take(thinned(np.arange(profiles.customers), EXPLAINED))
     found = scorer.generators.candidates(asked).features
     drawn = found[thinned(np.arange(len(found)), EXPLAINED_ROWS)]
-    effects = np.abs(np.asarray(scorer.rankers["any"].predict(drawn, pred_contrib=True, num_threads=1)))
+    effects = np.abs(np.asarray(scorer.rankers[MAIN].predict(drawn, pred_contrib=True, num_threads=1)))
     ends = np.cumsum([len(names) for names in GROUPS.values()])
     # the last column is the base rate
     parts = np.split(effects.mean(axis=0)[:-1], ends[:-1])

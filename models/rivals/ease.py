@@ -18,7 +18,7 @@ from models.next_best_product.statistics import Statistics
 from models.parts import npy_array, npy_bytes
 
 # validation chose: a weak penalty repeats what was bought, a strong one finds what is new
-REPEAT_STRENGTH, NEW_STRENGTH = 0.3, 1_000.0
+REPEAT_STRENGTH = 0.3
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class EASE:
         known = learnt.now.profiles
         return FittedEASE(
             affinity_of(known, known.order_shares, strength=REPEAT_STRENGTH),
-            affinity_of(known, np.ones(len(known.item)), strength=NEW_STRENGTH),
+            learnt.now.affinity,
         )
 
     def load(self, parts: Mapping[str, bytes], statistics: Statistics, rules: Neighbours) -> FittedEASE:

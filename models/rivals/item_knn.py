@@ -11,12 +11,11 @@ import numpy as np
 
 from models.next_best_product.asking import NOT_SCORED, Asked
 from models.next_best_product.learning import Learnt
-from models.next_best_product.neighbours import Neighbours, similar_items
+from models.next_best_product.neighbours import Neighbours
 from models.next_best_product.profiles import Floats
 from models.next_best_product.statistics import Statistics
 from models.parts import npy_array, npy_bytes
 
-NEAREST = 300
 ARRAYS = ("indptr", "indices", "values")
 
 
@@ -52,7 +51,7 @@ class FittedItemKNN:
 
 @dataclass(frozen=True)
 class ItemKNN:
-    """Cosines between the items' buyers, the nearest ``NEAREST`` of each."""
+    """Cosines between the items' buyers, the nearest of each."""
 
     name: str = "item_knn"
 
@@ -60,7 +59,7 @@ class ItemKNN:
         self, learnt: Learnt, rules: Neighbours, *, seed: int, choices: Mapping[str, Any] | None = None
     ) -> FittedItemKNN:
         """Fit as ``models.next_best_product.recommender.ItemMethod`` says."""
-        return FittedItemKNN(similar_items(learnt.now.profiles, NEAREST))
+        return FittedItemKNN(learnt.now.similar)
 
     def load(self, parts: Mapping[str, bytes], statistics: Statistics, rules: Neighbours) -> FittedItemKNN:
         """Return what ``parts`` hold."""

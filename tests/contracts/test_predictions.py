@@ -20,14 +20,33 @@ from models.errors import InvalidRequestError, NotEnoughDataError
 from models.inline import InlineFeatures, InlineHistory
 from models.messages import InlineCustomer, ModelReference
 from models.prediction import BatchOptions, Examples, Fitted, Prediction, Served
+from models.prepared import prepared_in_memory
+from models.purchases import Purchases
 from models.store import Store
-from tests.synthetic import AS_OF, CUTOFFS, FINGERPRINT, LIMIT, NAMES, SETTINGS, examples, figures, products, store_of
+from tests.synthetic import (
+    AS_OF,
+    CUTOFFS,
+    FINGERPRINT,
+    GOODS,
+    LIMIT,
+    NAMES,
+    SETTINGS,
+    examples,
+    figures,
+    products,
+    purchases,
+    store_of,
+)
 
 NAMED = [prediction.name for prediction in predictions()]
 METHODS = [(prediction.name, method) for prediction in predictions() for method in prediction.methods]
 # those that answer each customer by itself, with a probability
 BY_CUSTOMER = {prediction.name for prediction in predictions() if isinstance(prediction, CustomerPrediction)}
 CUSTOMER_METHODS = [(name, method) for name, method in METHODS if name in BY_CUSTOMER]
+# those that are asked about customers, whatever they answer
+ABOUT_CUSTOMERS = [
+    (name, method) for name, method in METHODS if "customers" in prediction_named(name).request.model_fields
+]
 LEARNT = examples(400)
 UNSEEN = examples(60, seed=90).customers
 KNOWN, NEVER, TOLD, UNKNOWN = "7", "never", "told", "nobody"
@@ -73,9 +92,19 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stocked]:
     lines = [dict(line) for line in told(HISTORY).order_lines]
     known = inline.compute([InlineHistory(order_lines=lines)], [AS_OF])
     ids = [str(number) for number in range(60)] + [NEVER, TOLD]
-    store = store_of(tmp_path_factory.mktemp("store"), ids, np.vstack([rows, never, known]))
+    # in the rising order of the ids: the sixty, the one who never ordered, the one who is told line by line
+    bought = bought_by_everybody(lines)
+    store = store_of(tmp_path_factory.mktemp("store"), ids, np.vstack([rows, never, known]), bought)
     yield Stocked(store, inline)
     inline.close()
+
+
+def bought_by_everybody(lines: list[dict[str, Any]]) -> Purchases:
+    sixty = purchases(60, seed=5, before=AS_OF)
+    items = [list(GOODS).index(line[col.PRODUCT_ID]) for line in lines]
+    days = np.array([line[col.ORDERED_AT] for line in lines], "datetime64[D]").astype(np.int32)
+    ends = [len(sixty.items), len(sixty.items) + len(lines)]
+    return Purchases(np.r_[sixty.ends, ends], np.r_[sixty.items, np.array(items, np.int32)], np.r_[sixty.days, days])
 
 
 def told(history: Mapping[str, Any], customer_id: str = TOLD, as_of: str = "2018-01-01") -> InlineCustomer:
@@ -85,6 +114,11 @@ def told(history: Mapping[str, Any], customer_id: str = TOLD, as_of: str = "2018
 @pytest.fixture(params=CUSTOMER_METHODS, ids="-".join)
 def served(request: pytest.FixtureRequest, stocked: Stocked) -> Served:
     """A prediction that answers each customer by itself."""
+    return served_of(*request.param, stocked)
+
+
+@pytest.fixture(params=ABOUT_CUSTOMERS, ids="-".join)
+def asked_about_customers(request: pytest.FixtureRequest, stocked: Stocked) -> Served:
     return served_of(*request.param, stocked)
 
 
@@ -104,6 +138,7 @@ def served_of(name: str, method: str, stocked: Stocked) -> Served:
         release="r000001",
         cut_points=prediction.cut_points(fitted, stocked.store),
         medians=medians(),
+        prepared=prepared_in_memory(prediction, fitted, stocked.store),
     )
 
 
@@ -214,6 +249,17 @@ def test_a_fit_does_not_change_when_what_came_after_its_limit_does(name, method)
     assert one.parts() == two.parts()
 
 
+@pytest.mark.parametrize(("name", "method"), METHODS)
+def test_what_is_prepared_of_one_customer_is_that_of_many_bit_for_bit(name, method):
+    prediction, fitted = prediction_named(name), fitted_of(name, method)
+    many = prediction.prepare(fitted, UNSEEN)
+    singles = [prediction.prepare(fitted, UNSEEN.take(np.array([row]))) for row in range(len(UNSEEN))]
+    for array, values in many.items():
+        assert len(values) == len(UNSEEN)
+        assert {single[array].dtype for single in singles} == {values.dtype}
+        np.testing.assert_array_equal(np.concatenate([single[array] for single in singles]), values)
+
+
 # -- what a prediction states
 
 
@@ -221,9 +267,15 @@ def test_a_fit_does_not_change_when_what_came_after_its_limit_does(name, method)
 def test_our_method_comes_first_and_every_method_has_its_own_name(name):
     methods = prediction_named(name).methods
     assert len(set(methods)) == len(methods) >= 2
-    modules = [type(fitted_of(name, method)).__module__.startswith("models.rivals") for method in methods]
+    modules = [module_of(fitted_of(name, method)).startswith("models.rivals") for method in methods]
     assert modules == [False] + [True] * (len(methods) - 1)
     assert [fitted_of(name, method).method for method in methods] == list(methods)
+
+
+def module_of(fitted: Fitted) -> str:
+    """Return where a method lives, which may be fitted at several levels."""
+    levels = getattr(fitted, "levels", {})
+    return type(next(iter(levels.values())).scorer if levels else fitted).__module__
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -322,18 +374,18 @@ def test_cut_points_rise_and_lie_among_the_scores(served):
     assert ((served.cut_points >= 0) & (served.cut_points <= 1)).all()
 
 
-def test_statuses_come_in_the_order_asked(served):
+def test_statuses_come_in_the_order_asked(asked_about_customers):
     asked = [KNOWN, UNKNOWN, NEVER, TOLD, KNOWN]
-    response = answer(served, asked)
+    response = answer(asked_about_customers, asked)
     assert [each.customer_id for each in response.answers] == asked
     assert [each.status for each in response.answers] == ["ok", "unknown_customer", "not_eligible", "ok", "ok"]
     assert [each.explanation is None for each in response.answers] == [True, False, False, True, True]
     assert response.answers[0] == response.answers[4]
 
 
-def test_the_envelope_names_what_answered(served):
-    response = answer(served, [KNOWN])
-    assert (response.model, response.release, response.as_of) == (served.model, "r000001", AS_OF)
+def test_the_envelope_names_what_answered(asked_about_customers):
+    response = answer(asked_about_customers, [KNOWN])
+    assert (response.model, response.release, response.as_of) == (asked_about_customers.model, "r000001", AS_OF)
 
 
 @pytest.mark.parametrize("reasons", [0, 3])
@@ -356,27 +408,38 @@ def test_a_figure_is_given_for_the_ok_and_never_made_up_for_the_others(served):
 
 
 @pytest.mark.parametrize("customer", [KNOWN, UNKNOWN, NEVER])
-def test_a_customer_gets_the_same_answer_alone_and_among_others(served, customer):
-    among = answer(served, ["3", customer, UNKNOWN, "12"], reasons=3).answers[1]
-    assert answer(served, [customer], reasons=3).answers == [among]
+def test_a_customer_gets_the_same_answer_alone_and_among_others(asked_about_customers, customer):
+    more = reasons_of(asked_about_customers, 3)
+    among = answer(asked_about_customers, ["3", customer, UNKNOWN, "12"], **more).answers[1]
+    assert answer(asked_about_customers, [customer], **more).answers == [among]
 
 
-def test_a_history_gets_the_answer_of_the_same_history_in_the_store(served):
-    stored, sent = (answer(served, [each], reasons=5) for each in (TOLD, told(HISTORY, "new-1").model_dump()))
+def reasons_of(served: Served, count: int) -> dict[str, int]:
+    """Ask for reasons where they are not always there."""
+    return {"reasons": count} if "reasons" in served.prediction.request.model_fields else {}
+
+
+def test_a_history_gets_the_answer_of_the_same_history_in_the_store(asked_about_customers):
+    more = reasons_of(asked_about_customers, 5)
+    stored, sent = (
+        answer(asked_about_customers, [each], **more) for each in (TOLD, told(HISTORY, "new-1").model_dump())
+    )
     assert told_alike(sent) == told_alike(stored)
     assert sent.answers[0].customer_id == "new-1"
     assert sent.answers[0].status == "ok"
 
 
-def test_a_history_is_answered_at_its_own_as_of(served):
+def test_a_history_is_answered_at_its_own_as_of(asked_about_customers):
     sent = told(HISTORY, as_of="2018-02-15").model_dump()
-    mixed = answer(served, [KNOWN, sent, TOLD]).answers
+    mixed = answer(asked_about_customers, [KNOWN, sent, TOLD]).answers
     assert [each.as_of for each in mixed] == [AS_OF, date(2018, 2, 15), AS_OF]
-    assert mixed[1].model_dump() != {**mixed[2].model_dump(), col.AS_OF: date(2018, 2, 15)}
+    # what is the same for everybody is the same on any day
+    if asked_about_customers.prediction.name in BY_CUSTOMER:
+        assert mixed[1].model_dump() != {**mixed[2].model_dump(), col.AS_OF: date(2018, 2, 15)}
 
 
-def test_an_empty_history_is_not_eligible(served):
-    (sent,) = answer(served, [told({}).model_dump()]).answers
+def test_an_empty_history_is_not_eligible(asked_about_customers):
+    (sent,) = answer(asked_about_customers, [told({}).model_dump()]).answers
     assert (sent.status, sent.customer_id) == ("not_eligible", TOLD)
 
 

@@ -1,11 +1,12 @@
 from dataclasses import replace
 from datetime import date
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from models import columns as col
-from models.churn import Churn, ChurnSettings
+from models.churn import LEVELS, NO_LEVEL, Churn, ChurnSettings
 from models.prediction import Examples
 from models.settings import FeatureSettings
 from tests.synthetic import AS_OF, people
@@ -97,3 +98,24 @@ def test_only_eligible_customers_with_a_closed_window_are_measured():
 def test_a_score_is_refused_when_it_is_no_probability(value):
     with pytest.raises(ValueError, match=r"churn: a probability is outside 0\.\.1 or not a number"):
         CHURN.score(Halves(value), people(recency_days=[1]))
+
+
+class Tenths:
+    """A fitted method whose probability is the recency in tenths."""
+
+    method = "tenths"
+    choices: ClassVar = {}
+
+    def score(self, customers):
+        return customers.column("recency_days").astype(float)[:, None] / 10
+
+    def parts(self):
+        return {}
+
+
+def test_each_customer_has_the_level_of_its_answer_and_none_when_not_eligible():
+    # 0.1, 0.2 and 0.5 against the thresholds 0.2 and 0.5; then somebody long gone, and somebody who never came
+    customers = people(recency_days=[1, 2, 5, 61, NAN])
+    levels = CHURN.prepare(Tenths(), customers)["level"]
+    assert levels.dtype == np.int8
+    assert [LEVELS[level] if level != NO_LEVEL else None for level in levels] == ["low", "medium", "high", None, None]

@@ -1,6 +1,6 @@
 import ibis
 
-from models.orders import is_return, order_days, paid
+from models.orders import is_return, is_returned, order_days, paid
 from tests.models.features.builders import Person, ago, line, stack
 
 LINES = [
@@ -29,3 +29,16 @@ def test_a_return_reduces_spend_when_its_sign_is_on_the_quantity_alone():
 def test_a_day_is_an_order_when_a_line_is_no_return():
     days = order_days(_lines()).to_pyarrow()["order_day"].to_pylist()
     assert sorted(days) == [ago(4).date(), ago(2).date()]
+
+
+def test_a_line_of_a_request_is_a_return_when_the_same_line_of_a_table_is():
+    lines = [{"amount": each["amount"], "quantity": each["quantity"]} for each in LINES]
+    assert [is_returned(each) for each in lines] == [False, True, True, False, False]
+    table = _lines()
+    assert [is_returned(each) for each in lines] == table.select(it=is_return(table)).to_pyarrow()["it"].to_pylist()
+
+
+def test_a_line_of_a_request_is_no_return_when_one_figure_is_not_known():
+    assert is_returned({"amount": None, "quantity": -1})
+    assert not is_returned({"amount": None, "quantity": 1})
+    assert not is_returned({"amount": 5, "quantity": None})

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pytest
 
@@ -8,7 +9,7 @@ from models import columns as col
 from models import store as module
 from models.errors import NotEnoughDataError
 from models.parts import seal
-from models.purchases import nothing_bought
+from models.purchases import Channels, channels_of, nothing_bought
 from models.store import UNKNOWN, open_store, write_store
 from tests.synthetic import AS_OF, FINGERPRINT, NAMES, SETTINGS, figures, products, store_of
 
@@ -21,10 +22,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-def write(folder: Path, batches: list[pa.RecordBatch], customers: int) -> None:
+def write(folder: Path, batches: list[pa.RecordBatch], customers: int, channels: Channels | None = None) -> None:
     write_store(
         folder, batches, customers=customers, products=products(),
-        purchases=nothing_bought(customers), as_of=AS_OF, names=("orders", "spend"),
+        purchases=nothing_bought(customers), channels=channels, as_of=AS_OF, names=("orders", "spend"),
         fingerprint=FINGERPRINT, settings=SETTINGS,
     )  # fmt: skip
 
@@ -93,7 +94,7 @@ def test_a_store_is_refused_when_there_are_no_customers(folder):
 def test_features_and_index_are_memory_maps_and_cannot_be_changed(folder):
     store = store_of(folder, ["a", "b"], figures(2, seed=1))
     for array in (store.features, store._ids, store._id_ends, store._id_hashes, store._id_rows):
-        assert isinstance(array, np.memmap)
+        assert isinstance(array.base, np.memmap)
     assert store.features.dtype == np.float32
     with pytest.raises(ValueError, match="read-only"):
         store.features[0, 0] = 1
@@ -130,3 +131,31 @@ def test_the_same_customers_give_the_same_bytes(tmp_path):
 
 def test_the_index_is_keyed_alike_in_every_process():
     assert module._hash(b"900") == 2862882594307232845
+
+
+def test_channels_come_back_for_each_customer(folder):
+    ids = ["a", "b", "c"]
+    channels = channels_of([0, 1, 0], ["web", "shop", "shop"], count=3)
+    rows = batch(ids, [1, 2, 3], [1, 2, 3])
+    write(folder, [rows], 3, channels=channels)
+    store = open_store(folder)
+    assert store.channels.names == ("shop", "web")
+    assert store.channels.used("web").tolist() == [True, False, False]
+    assert store.channels.used("shop").tolist() == [True, True, False]
+
+
+def test_a_store_from_before_there_were_channels_has_none(folder):
+    write(folder, [batch(["a"], [1], [1])], 1)
+    about = orjson.loads((folder / "store.json").read_bytes())
+    del about["channels"]
+    (folder / "store.json").write_bytes(orjson.dumps(about))
+    assert open_store(folder).channels.names == ()
+
+
+def test_the_channels_of_most_customers_are_kept_when_there_are_too_many():
+    # channel 00 has one customer, channel 01 two, ...: the first six are one too many each
+    pairs = [(customer, f"{channel:02d}") for channel in range(70) for customer in range(channel + 1)]
+    channels = channels_of([customer for customer, _ in pairs], [name for _, name in pairs], count=70)
+    assert channels.names == tuple(f"{channel:02d}" for channel in range(6, 70))
+    assert channels.used("69").all()
+    assert channels.used("06").tolist() == [True] * 7 + [False] * 63

@@ -14,10 +14,11 @@ from models.features import catalogue, fingerprint
 from models.messages import ModelReference
 from models.parts import canonical_json, replace_file, seal
 from models.prediction import Customers, Examples, Fitted, Prediction
-from models.purchases import Histories, Purchases, purchases_of
+from models.prepared import write_prepared
+from models.purchases import Channels, Histories, Purchases, channels_of, purchases_of
 from models.release import Manifest, Releases, ServedModel
 from models.settings import FeatureSettings
-from models.store import open_store, write_store
+from models.store import Store, open_store, write_store
 
 AS_OF = date(2018, 1, 1)
 CUSTOMERS = 200
@@ -72,6 +73,12 @@ def purchases(count: int, *, before: date = AS_OF) -> Purchases:
     return purchases_of(customers.tolist(), items.tolist(), days.tolist(), count=count)
 
 
+def channels(count: int) -> Channels:
+    """Everybody ordered in the shop, every fourth one on the web, too."""
+    web = range(0, count, 4)
+    return channels_of([*range(count), *web], ["shop"] * count + ["web"] * len(web), count=count)
+
+
 def seal_into(parts: Path, draft: Path, digest: str) -> str:
     parts.mkdir(parents=True, exist_ok=True)
     if not (parts / digest).exists():
@@ -85,8 +92,8 @@ def publish_store(releases: Releases, scratch: Path, count: int = CUSTOMERS) -> 
     columns = dict(zip(NAMES, features(count).T, strict=True))
     batch = pa.RecordBatch.from_pydict({col.CUSTOMER_ID: customer_ids(count), **columns})
     write_store(
-        draft, [batch], customers=count, products=products(), purchases=purchases(count), as_of=AS_OF, names=NAMES,
-        fingerprint=fingerprint(SETTINGS), settings=SETTINGS,
+        draft, [batch], customers=count, products=products(), purchases=purchases(count), channels=channels(count),
+        as_of=AS_OF, names=NAMES, fingerprint=fingerprint(SETTINGS), settings=SETTINGS,
     )  # fmt: skip
     return seal_into(releases.parts, draft, seal(draft))
 
@@ -100,6 +107,16 @@ def publish_artifact(releases: Releases, scratch: Path, prediction: Prediction, 
     return seal_into(
         releases.parts, draft, save_artifact(draft, Artifact(prediction, fitted, NAMES, mark, medians, golden))
     )
+
+
+def publish_prepared(
+    releases: Releases, scratch: Path, prediction: Prediction, fitted: Fitted, store: Store
+) -> str | None:
+    draft = scratch / f"{prediction.name}-prepared"
+    draft.mkdir()
+    if not write_prepared(draft, prediction, fitted, store):
+        return None
+    return seal_into(releases.parts, draft, seal(draft))
 
 
 def publish(
@@ -116,6 +133,7 @@ def publish(
         digest = publish_artifact(releases, scratch, prediction, fitted, mark or fingerprint(SETTINGS))
         served[prediction.name] = ServedModel(
             artifact=digest,
+            prepared=publish_prepared(releases, scratch, prediction, fitted, opened),
             model=ModelReference(name=prediction.name, version="2", run_id="a" * 32),
             evaluated_version="1",
             cut_points=prediction.cut_points(fitted, opened).tolist(),

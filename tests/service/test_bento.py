@@ -10,7 +10,7 @@ import pytest
 
 from models.errors import CorruptPartError, ReleaseMissingError
 from models.release import Releases
-from service.bento import build
+from service.bento import build, packed
 from service.serve import child
 from tests.service.releases import customer_ids
 from tests.service.test_serve import free_port
@@ -101,3 +101,11 @@ def test_nothing_is_built_when_a_part_is_not_what_was_published(published: Relea
     with pytest.raises(CorruptPartError, match=r"medians\.npy"):
         build(releases.folder, with_store=False, home=tmp_path / "bentos")
     assert not (tmp_path / "bentos").exists()
+
+
+def test_what_was_prepared_goes_with_the_store_and_never_without_it(published: Releases) -> None:
+    manifest = published.current()
+    prepared = {model.prepared for model in manifest.predictions.values() if model.prepared}
+    assert prepared
+    assert not prepared & set(packed(published.folder, with_store=False))
+    assert prepared | {manifest.store} <= set(packed(published.folder, with_store=True))

@@ -1,8 +1,11 @@
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
 
 import lightgbm
+import numpy as np
+import orjson
 import pytest
 
 from models import predictions
@@ -14,9 +17,12 @@ from models.errors import (
     ModelMissingError,
     ReleaseMissingError,
 )
+from models.lookalike import Lookalike
+from models.parts import canonical_json
+from models.prediction import Customers, Fitted
 from models.release import Releases
-from service.release import BUNDLE_MANIFEST, open_bundle, open_release
-from tests.service.releases import point_at, publish, publish_store
+from service.release import BUNDLE_MANIFEST, OpenRelease, open_bundle, open_release
+from tests.service.releases import CUSTOMERS, customer_ids, point_at, publish, publish_store
 
 
 @pytest.fixture
@@ -109,6 +115,89 @@ def test_a_release_is_refused_when_the_golden_rows_differ(published: Releases, m
         open_release(published.folder)
 
 
+def prepared_part(releases: Releases, name: str = "lookalike") -> Path:
+    digest = releases.current().predictions[name].prepared
+    assert digest
+    return releases.part(digest)
+
+
+def lookalike(opened: OpenRelease, **asked: Any) -> Any:
+    served = opened.of("lookalike")
+    request = served.prediction.request.model_validate({"seeds": customer_ids()[:40], "size": 10, **asked})
+    return served.prediction.answer(served, request)
+
+
+def without_prepared(releases: Releases) -> None:
+    """Write the release as it was written before anything was prepared: the field is not there."""
+    manifest = releases.current()
+    content = orjson.loads(releases.manifest_path(manifest.name).read_bytes())
+    for model in content["predictions"].values():
+        model.pop("prepared")
+    text = canonical_json(content)
+    releases.manifest_path(manifest.name).write_bytes(text)
+    releases.pointer.write_text(f"{manifest.name} {hashlib.sha256(text).hexdigest()}\n")
+
+
+def test_what_was_prepared_is_shared_by_memory_map(published: Releases) -> None:
+    opened = open_release(published.folder)
+    for name, array in (("lookalike", "points"), ("lookalike", "spend"), ("churn", "level")):
+        held = opened.of(name).prepared[array]
+        assert len(held) == CUSTOMERS
+        assert isinstance(held.base, np.memmap)
+    assert opened.of("repurchase").prepared == {}
+
+
+def test_predictions_see_each_other(published: Releases) -> None:
+    opened = open_release(published.folder)
+    assert opened.of("lookalike").others["churn"] is opened.of("churn")
+
+
+def test_no_prediction_is_computed_again_when_a_release_with_its_prepared_parts_opens(
+    published: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare, rows = Lookalike.prepare, []
+
+    def counted(self: Lookalike, fitted: Fitted, customers: Customers) -> Any:
+        rows.append(len(customers))
+        return prepare(self, fitted, customers)
+
+    monkeypatch.setattr(Lookalike, "prepare", counted)
+    lookalike(open_release(published.folder))
+    # one customer tells what the arrays must look like
+    assert rows == [1]
+
+
+@pytest.mark.parametrize(("name", "file"), [("lookalike", "points.npy"), ("churn", "level.npy")])
+def test_a_release_is_refused_by_name_when_one_byte_of_what_was_prepared_is_flipped(
+    releases: Releases, name: str, file: str
+) -> None:
+    flip(prepared_part(releases, name) / file)
+    with pytest.raises(CorruptPartError, match=file):
+        open_release(releases.folder)
+
+
+def test_a_release_is_refused_when_what_was_prepared_is_gone(releases: Releases) -> None:
+    shutil.rmtree(prepared_part(releases))
+    with pytest.raises(CorruptPartError, match="cannot be read"):
+        open_release(releases.folder)
+
+
+def test_a_release_is_refused_when_what_was_prepared_is_of_another_store(releases: Releases, tmp_path: Path) -> None:
+    manifest = releases.current()
+    point_at(releases, publish_store(releases, tmp_path, count=50), dict(manifest.predictions), "r000002")
+    with pytest.raises(CorruptPartError, match=r"shape \(200,.* shape \(50,.*; publish again"):
+        open_release(releases.folder)
+
+
+def test_an_old_release_without_prepared_parts_opens_and_answers_the_same(
+    releases: Releases, published: Releases
+) -> None:
+    without_prepared(releases)
+    assert releases.current().predictions["lookalike"].prepared is None
+    old, new = (lookalike(open_release(each.folder)) for each in (releases, published))
+    assert old == new
+
+
 @pytest.fixture
 def bundle(published: Releases, tmp_path: Path) -> Path:
     """What a bento carries: the manifest and the artifacts."""
@@ -132,6 +221,24 @@ def test_a_bundle_serves_a_newer_store_when_the_fingerprints_are_equal(bundle: P
     opened = open_bundle(bundle, newer.part(store))
     assert len(opened.store) == 50
     assert opened.manifest.store == store
+    # nothing was prepared for that store: it is done in memory when the bundle opens
+    assert len(opened.of("lookalike").prepared["points"]) == 50
+    assert len(opened.of("churn").prepared["level"]) == 50
+    assert lookalike(opened, seeds=customer_ids(50)[:25]).candidates == 25
+
+
+def test_a_bundle_over_the_same_store_answers_as_the_release_does(bundle: Path, published: Releases) -> None:
+    mounted = open_bundle(bundle, published.part(published.current().store))
+    assert lookalike(mounted) == lookalike(open_release(published.folder))
+
+
+def test_a_bundle_with_its_store_maps_what_was_prepared_for_it(bundle: Path, published: Releases) -> None:
+    manifest = published.current()
+    for digest in (manifest.store, *(digest for model in manifest.predictions.values() for digest in model.parts)):
+        shutil.copytree(published.part(digest), bundle / "parts" / digest, dirs_exist_ok=True)
+    opened = open_bundle(bundle, None)
+    assert isinstance(opened.of("lookalike").prepared["points"].base, np.memmap)
+    assert lookalike(opened) == lookalike(open_release(published.folder))
 
 
 def test_a_bundle_is_refused_when_no_store_is_mounted(bundle: Path) -> None:

@@ -94,3 +94,30 @@ def test_importance_finds_what_the_label_was_made_of(churn):
 def test_nothing_is_explained_when_nobody_is_eligible(churn):
     nobody = replace(churn, explained=churn.explained.take(np.zeros(len(churn.explained), bool)))
     assert importance(nobody) == {}
+
+
+def test_card_of_lookalike_tells_in_words_what_was_measured_and_on_what(tmp_path):
+    page = render(told(outcome("lookalike"), tmp_path), {}, Versions())
+    for part in (
+        "Likeness to the seeds of a request", "in the 30 days after a cutoff, 50 are the seeds",
+        "with an order in the 180 days before it", "Buyers of a category in the next 30 days",
+        "bootstrap interval over queries", "on the same queries", "Each call has its own drivers",
+    ):  # fmt: skip
+        assert part in page, part
+    assert "not_eligible" not in page
+    assert "log-odds" not in page
+
+
+def test_card_says_so_when_nothing_can_be_told_of_what_drives_it(churn, tmp_path):
+    page = render(told(churn, tmp_path) | {"importance": {}}, {}, Versions())
+    assert "Nothing can be told: there was nobody" in page
+
+
+def test_card_of_an_older_run_is_written_again(churn, tmp_path):
+    older = told(churn, tmp_path)
+    del older["drivers_are"]
+    for task in older["tasks"]:
+        del task["title"]
+    page = render(older, {}, Versions(evaluated=4))
+    assert "Mean absolute effect of each group of features on the log-odds." in page
+    assert "30 days" in page

@@ -9,7 +9,7 @@ from models import columns as col
 from models.engines import open_duckdb
 from models.settings import load_settings
 from tests.shop import FAITHFUL, LAPSED, open_shop
-from training.frame import population, training_frame
+from training.frame import channels, population, training_frame
 from training.ingest import ingest
 
 CUTOFFS = [date(2024, 1, 2), date(2024, 4, 1)]
@@ -59,3 +59,30 @@ def test_whole_customers_are_drawn_when_there_are_too_many_examples(tables: Path
     assert len(set(frames[0].customers.ids)) == 10
     assert frames[0].customers.ids == frames[1].customers.ids
     assert frames[0].customers.ids != frames[2].customers.ids
+
+
+def test_a_customer_used_a_channel_when_an_order_came_through_it_before_the_day(tmp_path: Path) -> None:
+    lines = [
+        "customer_id,ordered_at,amount,channel",
+        "a,2024-01-02T10:00:00,5,web",
+        "a,2024-01-03T10:00:00,5,shop",
+        "b,2024-01-02T10:00:00,-5,web",  # a return is no order
+        "b,2024-01-02T11:00:00,5,",
+        "c,2024-01-09T10:00:00,5,web",  # not before the day
+        "c,2024-01-08T10:00:00,5,app",
+    ]
+    (tmp_path / "orders.csv").write_text("\n".join(lines))
+    (tmp_path / "foresell.toml").write_text('[source.order_lines]\npath = "orders.csv"\n')
+    settings = load_settings(tmp_path)
+    ingest(settings, today=date(2025, 1, 1))
+    with open_duckdb(settings.tables) as engine:
+        found = channels(engine, ["a", "b", "c", "never"], date(2024, 1, 9))
+    assert found.names == ("app", "shop", "web")
+    assert found.used("web").tolist() == [True, False, False, False]
+    assert found.used("shop").tolist() == [True, False, False, False]
+    assert found.used("app").tolist() == [False, False, True, False]
+
+
+def test_there_are_no_channels_when_no_line_has_one(tables: Path) -> None:
+    with open_duckdb(tables) as engine:
+        assert channels(engine, [FAITHFUL], LIMIT).names == ()

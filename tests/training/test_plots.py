@@ -68,7 +68,7 @@ def test_the_same_measurements_give_the_same_picture():
 
 
 def test_importance_has_the_strongest_group_on_top(figures):
-    assert importance_plot({"Spend": 0.1, "Last order": 0.7}, title="churn").startswith(PNG)
+    assert importance_plot({"Spend": 0.1, "Last order": 0.7}, title="churn", what="Words. " * 40).startswith(PNG)
     (figure,) = figures
     bars = [bar.get_width() for bar in figure.axes[0].patches]
     assert all(low <= high for low, high in pairwise(bars))

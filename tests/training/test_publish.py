@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filelock import FileLock
 
@@ -46,7 +47,15 @@ def releases(own_shop: Path) -> Releases:
 
 
 def parts_of(manifest: Manifest) -> set[str]:
-    return {manifest.store, *(served.artifact for served in manifest.predictions.values())}
+    return {manifest.store, *(digest for served in manifest.predictions.values() for digest in served.parts)}
+
+
+def artifacts_of(manifest: Manifest) -> set[str]:
+    return {served.artifact for served in manifest.predictions.values()}
+
+
+def prepared_of(manifest: Manifest) -> set[str]:
+    return {served.prepared for served in manifest.predictions.values() if served.prepared}
 
 
 def test_nothing_is_written_twice_when_nothing_changed(command: Command, own_shop: Path, releases: Releases) -> None:
@@ -66,7 +75,8 @@ def test_a_new_store_shares_the_artifacts_when_only_the_day_changed(
     after = releases.current()
     assert after.as_of == date(2024, 6, 1)
     assert after.store != before.store
-    assert parts_of(after) & parts_of(before) == parts_of(before) - {before.store}
+    assert artifacts_of(after) == artifacts_of(before)
+    assert after.predictions["lookalike"].prepared != before.predictions["lookalike"].prepared
     store = open_store(releases.part(after.store))
     # an order every fourth day from 1 January on: the last before 1 June was on 28 May
     row = store.rows_of([FAITHFUL])[0]
@@ -82,6 +92,9 @@ def test_old_releases_and_their_parts_are_swept_when_there_are_too_many(
         assert command("publish", "--workspace", own_shop, "--as-of", day).code == 0
     assert releases.names() == ["r000002", "r000003"]
     assert not releases.part(first.store).exists()
+    assert {path.name for path in releases.parts.iterdir()} == set().union(
+        *(parts_of(releases.manifest(name)) for name in releases.names())
+    )
     for digest in parts_of(releases.current()):
         verify(releases.part(digest), digest)
 
@@ -114,6 +127,43 @@ def test_a_damaged_part_is_replaced_when_it_is_published_again(
     (store / "features.npy").write_bytes(content)
     assert command("publish", "--workspace", own_shop).code == 0
     verify(store, store.name)
+
+
+def test_what_a_prediction_prepares_is_a_part_of_the_release(releases: Releases) -> None:
+    manifest = releases.current()
+    assert set(manifest.predictions) >= {"churn", "lookalike"}
+    rows = len(open_store(releases.part(manifest.store)))
+    for name, file in (("churn", "level.npy"), ("lookalike", "points.npy")):
+        digest = manifest.predictions[name].prepared
+        assert digest
+        verify(releases.part(digest), digest)
+        assert len(np.load(releases.part(digest) / file)) == rows
+    assert manifest.predictions["repurchase"].prepared is None
+
+
+def test_a_damaged_prepared_part_is_replaced_when_it_is_published_again(
+    command: Command, own_shop: Path, releases: Releases
+) -> None:
+    digest = releases.current().predictions["lookalike"].prepared
+    assert digest
+    (releases.part(digest) / "points.npy").write_bytes(b"damaged")
+    assert command("publish", "--workspace", own_shop).code == 0
+    assert releases.current().predictions["lookalike"].prepared == digest
+    verify(releases.part(digest), digest)
+
+
+def test_rollback_prepares_for_the_store_that_serves_now(command: Command, own_shop: Path, releases: Releases) -> None:
+    assert command("publish", "--workspace", own_shop, "--as-of", "2024-06-01").code == 0
+    second = _promote_again(command, own_shop, "lookalike")
+    before = releases.current()
+    assert before.predictions["lookalike"].model.version == str(second)
+    assert command("rollback", "lookalike", "--workspace", own_shop).code == 0
+    after = releases.current()
+    first = releases.manifest("r000001")
+    # the store of the first release: what its version had prepared for it is there again
+    assert after.store == before.store == first.store
+    assert after.predictions["lookalike"].prepared == first.predictions["lookalike"].prepared
+    assert prepared_of(after) <= {path.name for path in releases.parts.iterdir()}
 
 
 def test_rollback_leaves_the_other_prediction_and_the_store_as_they_were(
@@ -214,7 +264,11 @@ def test_rollback_changes_nothing_when_the_earlier_version_does_not_fit_the_stor
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [0, 1, 2], ids=["before the store", "before the manifest", "before the pointer"])
+@pytest.mark.parametrize(
+    "step",
+    range(5),
+    ids=["store", "what churn prepared", "what lookalike prepared", "manifest", "pointer"],
+)
 def test_the_old_release_stays_whole_when_publishing_is_killed(
     command: Command, own_shop: Path, releases: Releases, step: int
 ) -> None:

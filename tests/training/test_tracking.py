@@ -132,6 +132,16 @@ def test_card_names_the_serving_version_when_it_is_written_again(logged, tmp_pat
     assert page.count("data:image/png;base64,") == 5
 
 
+def test_card_is_written_again_when_the_run_has_nothing_to_draw(tracker, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.run_files._plots", lambda *_: {})
+    with tracker.run("churn", "plain", kind="train") as run_id:
+        tracker.log_outcome(run_id, outcome(), intake())
+    tracker.log_card(run_id, of=run_id, versions=Versions(evaluated=1, served=2, served_run="run-2"))
+    page = tracker.download_artifact_folder(run_id, tracking.CARD, tmp_path).read_text("utf-8")
+    assert "Version 2 serves" in page
+    assert "data:image/png" not in page
+
+
 def test_evidence_of_a_run_that_failed_is_one_clear_error(tracker):
     with tracker.run("churn", "empty", kind="train") as run_id:
         pass

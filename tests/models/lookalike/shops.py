@@ -13,7 +13,8 @@ from models import prediction_from
 from models.features import catalogue, fingerprint
 from models.messages import ModelReference
 from models.prediction import Customers, Examples, Served
-from models.purchases import nothing_bought, purchases_of
+from models.prepared import prepared_in_memory
+from models.purchases import Channels, nothing_bought, purchases_of
 from models.settings import FeatureSettings
 from models.store import Store, open_store, write_store
 from tests.synthetic import AS_OF, LIMIT
@@ -27,12 +28,13 @@ def served_shop(
     *,
     rich_seeds: bool = False,
     products: bool = True,
+    channels: Channels | None = None,
     settings: FeatureSettings | None = None,
 ) -> Served:
     """Fit a method on the shop's own customers and serve them."""
     settings = settings or FeatureSettings()
     names = tuple(feature.name for feature in catalogue(settings))
-    store = _store(folder, _features(names, rich_seeds), names, settings, products=products)
+    store = _store(folder, _features(names, rich_seeds), names, settings, products=products, channels=channels)
     rows = np.arange(PEOPLE)
     as_of = np.full(PEOPLE, np.datetime64(AS_OF, "D"))
     customers = Customers(store.ids_at(rows), as_of, store.features_at(rows), names, store.histories_at(rows, as_of))
@@ -47,6 +49,7 @@ def served_shop(
         release="r000001",
         cut_points=prediction.cut_points(fitted, store),
         medians=np.zeros(len(names), np.float32),
+        prepared=prepared_in_memory(prediction, fitted, store),
     )
 
 
@@ -76,7 +79,7 @@ def _store(folder: Path, features: np.ndarray, names: Sequence[str], settings: F
     ids = [f"{number:03d}" for number in range(PEOPLE)]
     batch = pa.RecordBatch.from_pydict({col.CUSTOMER_ID: ids, **dict(zip(names, features.T, strict=True))})
     write_store(
-        folder, [batch], customers=PEOPLE, products=table, purchases=bought, as_of=AS_OF, names=names,
-        fingerprint=fingerprint(settings), settings=settings,
+        folder, [batch], customers=PEOPLE, products=table, purchases=bought, channels=more["channels"],
+        as_of=AS_OF, names=names, fingerprint=fingerprint(settings), settings=settings,
     )  # fmt: skip
     return open_store(folder)

@@ -1,15 +1,20 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from models.errors import InvalidRequestError
-from models.lookalike.audience import best, folds_of
+from models.lookalike import audience, within
+from models.lookalike.answer import find_audience
+from models.lookalike.audience import Ranked, best, folds_of
 from models.lookalike.messages import AudienceQuery, LookalikeRequest, LookalikeResponse
 from models.prediction import Served
+from models.purchases import channels_of
 from models.settings import Attribute, FeatureSettings
 from tests.models.lookalike.shops import PEOPLE, served_shop
 
@@ -125,9 +130,73 @@ def test_the_audience_stays_within_an_attribute(tmp_path: Path) -> None:
             ask(shop, size=10, within={"attributes": {name: value}})
 
 
+def with_churn(served: Served, levels: list[int]) -> Served:
+    """Serve churn in the same release: levels by row, -1 = not eligible."""
+    churn = Mock(prepared={"level": np.array(levels, np.int8)})
+    return replace(served, others={"churn": churn})
+
+
+def test_the_audience_stays_within_a_level_of_churn(served: Served) -> None:
+    # by turns low, medium, high and not eligible
+    beside = with_churn(served, [0, 1, 2, -1] * (PEOPLE // 4))
+    for level, first in (("low", 0), ("medium", 1), ("high", 2)):
+        answer = ask(beside, size=1_000, within={"churn_level": level})
+        assert set(found(answer)) == set(NAMES[first::4]) - set(SEEDS)
+
+
+def test_the_audience_stays_within_a_channel(tmp_path: Path) -> None:
+    shop, web = range(PEOPLE), range(0, PEOPLE, 3)
+    channels = channels_of([*shop, *web], ["shop"] * len(shop) + ["web"] * len(web), count=PEOPLE)
+    served = served_shop(tmp_path, "seed_logistic", channels=channels)
+    assert set(found(ask(served, size=1_000, within={"channel": "web"}))) == set(NAMES[::3]) - set(SEEDS)
+    assert ask(served, size=1, within={"channel": "shop"}).candidates == PEOPLE - len(SEEDS)
+    told = r"within.channel: unknown channel 'wep'; did you mean 'web'\? \(there are: shop, web\)"
+    with pytest.raises(InvalidRequestError, match=told):
+        ask(served, size=1, within={"channel": "wep"})
+
+
+def test_every_filter_must_hold(served: Served) -> None:
+    beside = with_churn(served, [2] * 150 + [0] * 150)
+    answer = ask(beside, size=1_000, within={"churn_level": "high", "bought_category": "bakery"})
+    assert set(found(answer)) == set(NAMES[1:150:2])
+
+
+def test_buyers_are_found_whatever_is_read_at_a_time(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(within, "CHUNK_PURCHASES", 7)
+    assert set(found(ask(served, size=1_000, within={"bought_category": "bakery"}))) == set(NAMES[1::2])
+
+
+def test_the_ranking_is_the_same_whatever_is_scored_at_a_time(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ask(served, size=60)
+    monkeypatch.setattr(audience, "CHUNK_ROWS", 7)
+    parts = ask(served, size=60)
+    # the last bits of a product may depend on how many rows it has
+    assert [member.score for member in parts.audience] == pytest.approx([member.score for member in whole.audience])
+    assert set(found(parts)) == set(found(whole))
+
+
+def test_it_is_said_when_the_expected_quality_is_empty(served: Served) -> None:
+    answer = ask(served, size=5, within=SEEDS, include_seeds=True)
+    assert set(found(answer)) <= set(SEEDS)
+    assert answer.quality == []
+    assert answer.notes == [
+        "the quality is empty: all who may be in the audience are seeds, nobody is left to look for"
+    ]
+
+
 @pytest.mark.parametrize(
     ("asked", "told", "field"),
     [
+        (
+            {"within": {"churn_level": "high"}},
+            "within.churn_level: release r000001 has no churn; leave it out, or train, promote and publish churn",
+            "within.churn_level",
+        ),
+        (
+            {"within": {"channel": "web"}},
+            "within.channel: the order lines have no channel; leave it out",
+            "within.channel",
+        ),
         ({"seeds": SEEDS[:3]}, "seeds: 3 of 3 different seeds are known to the store, at least 20 are needed", "seeds"),
         (
             {"seeds": [*SEEDS[:5], *(f"x{number}" for number in range(15))]},
@@ -177,6 +246,9 @@ def test_one_line_says_what_is_wrong_when_nobody_can_be_told(
         ({"size": 5, "share": 0.1}, "not both"),
         ({"size": 5, "within": []}, "at least 1 item"),
         ({"size": 5, "within": {}}, "names no filter"),
+        ({"size": 5, "within": {"attributes": {}}}, "names no filter: give one of bought_category"),
+        ({"size": 5, "within": {"churn_level": "hihg"}}, "Input should be 'high', 'medium' or 'low'"),
+        ({"size": 5, "within": {"chanel": "web"}}, "Extra inputs are not permitted"),
         ({"size": 5, "seeds": []}, "at least 1 item"),
         ({"size": 5, "seeds": [str(number) for number in range(200_000)]}, "at most 100000 items"),
     ],
@@ -190,10 +262,20 @@ def test_an_audience_of_any_size_may_be_written_to_a_file() -> None:
     assert AudienceQuery.model_validate({"seeds": SEEDS, "size": 5_000_000}).size == 5_000_000
 
 
+def test_a_share_of_too_many_is_sent_to_the_command_that_writes_a_file(served: Served) -> None:
+    query = AudienceQuery.model_validate({"seeds": SEEDS, "share": 0.5})
+    told = r"share: 0.5 of 250 candidates are 125 customers, more than the 100 ids of one answer; .* foresell audience"
+    with pytest.raises(InvalidRequestError, match=told):
+        find_audience(served, query, most=100)
+    assert len(find_audience(served, query, most=125).rows) == 125
+
+
 def test_features_alone_are_compared_when_there_are_no_products(tmp_path: Path) -> None:
     shop = served_shop(tmp_path, "seed_logistic", rich_seeds=True, products=False)
     answer = ask(shop, size=20)
     assert sum(int(name) % 2 == 0 for name in found(answer)) > 15
+    assert len(answer.notes) == 1
+    assert answer.notes[0].startswith("tastes are off: the data have no products")
     with pytest.raises(InvalidRequestError, match="the data have no product categories; leave it out"):
         ask(shop, size=10, within={"bought_category": "bakery"})
 
@@ -220,6 +302,42 @@ def test_people_without_an_order_take_part(served: Served) -> None:
 
 def test_equal_scores_keep_the_order_of_the_store() -> None:
     assert best(np.array([1.0, 2.0, 1.0, 2.0]), np.array([0, 1, 2, 3]), 3).tolist() == [1, 3, 0]
+
+
+def test_the_best_are_those_of_a_full_ranking() -> None:
+    rng = np.random.default_rng(1)
+    scores, candidates = rng.integers(0, 9, 200).astype(float), np.arange(0, 200, 2)
+    order = np.argsort(-scores[candidates], kind="stable")
+    for size in (1, 7, 99, 100):
+        np.testing.assert_array_equal(best(scores, candidates, size), candidates[order[:size]])
+
+
+def test_the_hidden_seeds_are_counted_among_the_best_by_hand() -> None:
+    # two folds of one seed each (rows 0 and 1) among four others (rows 2 to 5)
+    first = [5.0, 0.0, 9.0, 4.0, 3.0, 2.0]  # row 0 comes second of five
+    second = [0.0, 4.0, 9.0, 8.0, 4.0, 4.0]  # row 1 shares the places 3 to 5 with two others
+    spend = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]  # everybody is the same
+    ranked = Ranked(np.zeros(6), np.array([first, second]), np.array([0, 1]), np.array(spend))
+    found = ranked.quality(np.array([0, 1]), np.arange(2, 6), [1, 2, 3, 4])
+    assert [point.expected_recall for point in found] == pytest.approx([0, 1 / 2, (1 + 1 / 3) / 2, (1 + 2 / 3) / 2])
+    # by chance each place holds a fifth of a seed
+    assert [point.expected_lift for point in found] == pytest.approx([0, 1.25, (4 / 3) / 1.2, (5 / 3) / 1.6])
+    assert [point.spend_rank_recall for point in found] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert [point.spend_rank_lift for point in found] == pytest.approx([1, 1, 1, 1])
+
+
+def test_lists_of_buyers_tell_what_drives_it_in_general(served: Served) -> None:
+    customers = served.customers_at(np.arange(PEOPLE))
+    strengths = served.prediction.drivers(served.fitted, customers, served.medians)
+    # half buy soap, half bread: each list lies one deviation from everybody
+    assert next(iter(sorted(strengths, key=lambda name: -strengths[name]))) == "Tastes (what is bought)"
+    assert strengths["Tastes (what is bought)"] == pytest.approx(1, abs=0.01)
+    assert strengths["spend"] < 0.3
+
+
+def test_nothing_drives_it_in_general_when_nobody_bought_anything(tmp_path: Path) -> None:
+    shop = served_shop(tmp_path, "seed_logistic", products=False)
+    assert shop.prediction.drivers(shop.fitted, shop.customers_at(np.arange(PEOPLE)), shop.medians) == {}
 
 
 @pytest.mark.parametrize(("count", "folds"), [(20, 10), (99, 10), (100, 5), (1_003, 5)])

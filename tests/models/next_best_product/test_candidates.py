@@ -1,0 +1,161 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.next_best_product import candidates as module
+from models.next_best_product.affinity import affinity_of
+from models.next_best_product.asking import Asked
+from models.next_best_product.candidates import FEATURES, GROUPS, Generators
+from models.next_best_product.neighbours import similar_items, together
+from models.next_best_product.profiles import Profiles, profiles_of
+from models.next_best_product.statistics import statistics_of
+from tests.models.next_best_product.corner_shop import APPLE, BREAD, COAL, DIESEL, EGGS, events, profiles
+
+# six orders of apples and eggs by six customers, two of apples alone, bread lately and once; nobody ever bought diesel
+LINES = [
+    *[(row, item, 5) for row in range(6) for item in (APPLE, EGGS)],
+    (6, APPLE, 5), (6, APPLE, 15), (7, BREAD, 40), (7, COAL, 100),
+]  # fmt: skip
+ANN = profiles([(0, APPLE, 4), (0, APPLE, 14), (0, COAL, 10)], customers=1)
+BOTH = profiles([(0, APPLE, 4), (0, APPLE, 14), (0, COAL, 10), (2, EGGS, 3)], customers=3)
+
+
+def generators() -> Generators:
+    sold = events(LINES, customers=8)
+    known = profiles_of(sold)
+    return Generators(
+        statistics_of(sold), similar_items(known), together(sold), affinity_of(known, np.ones(len(known.item)))
+    )
+
+
+def told(known: Profiles, mode: Any, item: int, **asked: Any) -> dict[str, float]:
+    """Return what the ranker sees of one candidate of the first customer."""
+    found = generators().candidates(Asked(known, mode, **asked))
+    (at,) = np.flatnonzero((found.row == 0) & (found.item == item))
+    return dict(zip(FEATURES, found.features[at].tolist(), strict=True))
+
+
+def items(known: Profiles, mode: Any, **asked: Any) -> list[list[int]]:
+    found = generators().candidates(Asked(known, mode, **asked))
+    return [found.item[found.row == row].tolist() for row in range(known.customers)]
+
+
+def test_every_column_is_in_one_group() -> None:
+    assert len(FEATURES) == len(set(FEATURES)) == sum(len(names) for names in GROUPS.values())
+    assert generators().candidates(Asked(ANN, "any")).features.shape[1] == len(FEATURES)
+
+
+def test_a_mode_has_the_candidates_that_it_may_answer() -> None:
+    # nobody ever bought diesel; of the customer in the middle nothing is known
+    assert items(BOTH, "any") == [[APPLE, BREAD, COAL, EGGS], [], [APPLE, BREAD, COAL, EGGS]]
+    assert items(BOTH, "new") == [[BREAD, EGGS], [], [APPLE, BREAD, COAL]]
+    assert items(BOTH, "repeat") == [[APPLE, COAL], [], [EGGS]]
+    baskets = (np.array([APPLE]), np.array([COAL]), np.array([], np.int64))
+    assert items(BOTH, "basket", baskets=baskets) == [
+        [BREAD, COAL, EGGS],
+        [APPLE, BREAD, EGGS],
+        [APPLE, BREAD, COAL, EGGS],
+    ]
+
+
+def test_only_allowed_items_are_candidates() -> None:
+    assert items(ANN, "any", allowed=np.isin(np.arange(5), [COAL, DIESEL, EGGS])) == [[COAL, EGGS]]
+    assert items(ANN, "any", allowed=np.zeros(5, bool)) == [[]]
+
+
+def test_popular_items_make_up_for_those_that_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OWN", "SIMILAR", "LINEAR"):
+        monkeypatch.setattr(module, name, 1)
+    monkeypatch.setattr(module, "POPULAR", 2)
+    # by popularity: apples, eggs, bread, coal; two each that are new to the customer
+    found = items(BOTH, "new", allowed=None)
+    assert set(found[0]) >= {EGGS, BREAD}
+    assert set(found[2]) >= {APPLE, BREAD}
+
+
+def test_what_was_bought_most_and_lately_is_a_candidate_to_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OWN", 1)
+    monkeypatch.setattr(module, "SIMILAR", 0)
+    assert items(ANN, "repeat") == [[APPLE]]
+
+
+def test_what_nobody_else_ever_bought_is_a_candidate_to_repeat_and_no_other() -> None:
+    ann = profiles([(0, DIESEL, 4)], customers=1)
+    assert items(ann, "repeat") == [[DIESEL]]
+    assert items(ann, "any") == [[APPLE, BREAD, COAL, DIESEL, EGGS]]
+    assert items(ann, "new") == [[APPLE, BREAD, COAL, EGGS]]
+
+
+def test_own_purchases_are_seen_by_hand() -> None:
+    found = told(ANN, "any", APPLE)
+    assert (found["orders"], found["last_days"], found["first_days"], found["gap_days"]) == (2, 4, 14, 10)
+    # three orders, two with apples; four days of a gap of ten
+    assert found["order_share"] == pytest.approx(2 / 3)
+    assert found["last_by_own_gap"] == pytest.approx(0.4)
+    decayed = 2 ** (-4 / 150) + 2 ** (-14 / 150)
+    assert found["decayed_150d"] == pytest.approx(decayed)
+    assert found["decayed_14d"] == pytest.approx(2 ** (-4 / 14) + 0.5)
+    assert found["decayed_share"] == pytest.approx(decayed / (decayed + 2 ** (-10 / 150)))
+    # one customer of the town bought apples twice, ten days apart
+    assert found["item_gap_days"] == pytest.approx(10)
+    assert found["last_by_item_gap"] == pytest.approx(0.4)
+    assert (found["order_days"], found["recency_days"], found["tenure_days"], found["basket_items"]) == (3, 4, 14, 1)
+
+
+def test_a_gap_is_not_known_when_it_was_bought_once() -> None:
+    found = told(ANN, "any", COAL)
+    assert found["orders"] == 1
+    assert np.isnan([found["gap_days"], found["last_by_own_gap"]]).all()
+
+
+def test_what_was_never_bought_has_no_purchases_of_its_own() -> None:
+    found = told(ANN, "any", EGGS)
+    assert np.isnan([found[name] for name in GROUPS["own purchases"]]).all()
+    assert found["order_days"] == 3
+
+
+def test_popularity_is_seen_by_hand() -> None:
+    found = told(ANN, "any", EGGS)
+    # six of eight customers in the last week; second behind apples
+    shares = [found[name] for name in ("recent_7d", "recent_30d", "recent_90d", "buyers", "trend")]
+    assert shares == pytest.approx([6 / 8] * 4 + [1])
+    assert (found["rank"], found["repeat_rate"]) == (1, 0)
+    bread = told(ANN, "any", BREAD)
+    assert (bread["recent_30d"], bread["recent_90d"], bread["trend"], bread["rank"]) == (0, 0.125, 0, 2)
+
+
+def test_similarity_is_seen_with_its_rank_among_the_customers_candidates() -> None:
+    found = told(ANN, "any", EGGS)
+    # six customers bought both, seven apples, six eggs
+    assert found["similar"] == pytest.approx(6 / np.sqrt(7 * 6))
+    assert found["similar_rank"] == 0
+    assert told(ANN, "any", APPLE)["similar"] == 0
+    expected = generators().affinity.weights[[APPLE, COAL], EGGS].sum()
+    assert found["affinity"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_basket_is_seen_by_hand() -> None:
+    basket = (np.array([APPLE, COAL]),)
+    found = told(ANN, "basket", EGGS, baskets=basket)
+    # six orders hold apples and eggs, eight apples, six eggs; coal has no rule
+    assert found["together"] == pytest.approx(6 / np.sqrt(8 * 6))
+    assert found["confidence"] == pytest.approx(6 / 8 / 2)
+    plain = told(ANN, "any", EGGS)
+    assert np.isnan([plain["together"], plain["confidence"]]).all()
+
+
+def test_ranks_start_anew_for_each_customer_and_the_first_of_equals_comes_first() -> None:
+    found = module._rank(np.array([0, 0, 0, 2, 2]), np.array([1, 3, 1, 5, 7], np.float32))
+    assert found.tolist() == [1, 0, 2, 1, 0]
+
+
+def test_the_top_are_above_nought_and_equals_go_together() -> None:
+    found = module._top(np.array([[3, 1, 2, 1], [0, 0, 0, 5], [1, 1, 1, 1]], np.float32), 3)
+    assert found.tolist() == [[True, True, True, True], [False, False, False, True], [True] * 4]
+    assert module._top(np.array([[0, -1, 2]], np.float32), 3).tolist() == [[False, False, True]]
+
+
+def test_there_are_no_candidates_when_there_is_nobody() -> None:
+    found = generators().candidates(Asked(profiles([], customers=0), "any"))
+    assert (len(found.row), found.features.shape) == (0, (0, len(FEATURES)))

@@ -1,0 +1,197 @@
+from pathlib import Path
+from typing import Any
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from models import columns as col
+from models.errors import InvalidRequestError, NotEnoughDataError
+from models.next_best_product.messages import NextBestProductRequest
+from models.prediction import BatchOptions, Served
+from models.rivals.item_knn import ItemKNN
+from models.rivals.personal_frequency import PersonalFrequency
+from tests.models.features.builders import AS_OF as CUTOFF
+from tests.models.features.builders import Person, line, spine, stack
+from tests.models.next_best_product import town
+from tests.models.next_best_product.corner_shop import (
+    SHOPPERS,
+    ask,
+    examples_of,
+    histories,
+    rows_of,
+    served_shop,
+    shop_prediction,
+)
+from tests.synthetic import people
+
+NAMES = list(SHOPPERS)
+ROWS = np.arange(len(NAMES))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    return served_shop(tmp_path_factory.mktemp("store"), ItemKNN())
+
+
+def labels(*excluded: str) -> dict[str, tuple[Any, Any]]:
+    tables = {
+        "ann": Person([line(3, "bread"), line(-1, "bun"), line(-1, "soap"), line(-5, "milk")]),
+        "bob": Person([line(-2, "bun"), line(-4, "gift")]),
+    }
+    backend = ibis.duckdb.connect()
+    given = {name: backend.create_table(name, table) for name, table in stack(tables).items()}
+    asked = backend.create_table("spine", spine(("ann", CUTOFF), ("bob", CUTOFF)))
+    found = shop_prediction(exclude_categories=list(excluded)).labels(given, asked).to_pyarrow().to_pylist()
+    return {row[col.CUSTOMER_ID]: (row[col.NEXT_BASKET], row[col.WINDOW_PRODUCTS]) for row in found}
+
+
+def test_what_was_bought_next_is_the_label() -> None:
+    assert labels() == {
+        "ann": (["bun", "soap"], ["bun", "milk", "soap"]),
+        "bob": (["bun"], ["bun", "gift"]),
+    }
+
+
+def test_what_is_never_recommended_is_no_label() -> None:
+    # the next basket is then the first day with something that is recommended
+    assert labels("bakery", "care") == {"ann": (["milk"], ["milk"]), "bob": (["gift"], ["gift"])}
+    assert labels("food", "home") == {"ann": (None, None), "bob": (["gift"], ["gift"])}
+
+
+def test_those_who_ordered_are_eligible() -> None:
+    assert shop_prediction().eligible(people(orders=[0, 1, np.nan, 7])).tolist() == [False, True, False, True]
+
+
+def test_the_target_counts_products_and_is_not_known_while_the_window_is_open() -> None:
+    windows = [["apple", "eggs"], None, []]
+    known = examples_of(histories({}, 3), windows, windows)
+    assert np.isnan(shop_prediction().target(known)).all()
+    later = examples_of(histories({}, 3), windows, windows, limit=known.limit.replace(day=31))
+    assert shop_prediction().target(later).tolist() == [[2], [0], [0]]
+    assert np.isnan(shop_prediction(horizon=31).target(later)).all()
+
+
+def test_modes_are_measured_by_category_and_two_of_them_by_product() -> None:
+    tasks = shop_prediction(horizon=14).tasks
+    assert [task.tag for task in tasks if task.chooses] == ["next_basket", "new"]
+    assert [task.tag for task in tasks if not task.chooses] == [
+        "repeat",
+        "basket",
+        "product_next_basket",
+        "product_new",
+    ]
+    assert {task.horizon for task in tasks} == {14}
+
+
+def test_our_own_method_comes_first_and_the_simplest_last() -> None:
+    methods = shop_prediction().methods
+    assert (methods[0], methods[-1]) == ("two_stage", "most_popular")
+
+
+def test_a_table_has_a_row_for_each_product_and_one_of_nulls_without_any(served: Served) -> None:
+    found = served.prediction.table(served, ROWS, BatchOptions(k=3, mode="repeat"))
+    ann = rows_of(found, col.CUSTOMER_ID, "ann")
+    assert [(row[col.RANK], row[col.ITEM]) for row in ann] == [(1, "apple"), (2, "bread")]
+    (dan,) = rows_of(found, col.CUSTOMER_ID, "dan")
+    assert (dan[col.STATUS], dan[col.RANK], dan[col.ITEM]) == ("not_eligible", None, None)
+    assert found[col.CUSTOMER_ID].to_pylist() == sorted(found[col.CUSTOMER_ID].to_pylist())
+
+
+@pytest.mark.parametrize("mode", ["any", "new", "repeat"])
+@pytest.mark.parametrize("level", ["product", "category"])
+def test_a_table_equals_the_answers_of_the_service(served: Served, mode: Any, level: Any) -> None:
+    rows = ROWS[::-1]
+    table = served.prediction.table(served, rows, BatchOptions(k=3, mode=mode, level=level)).to_pylist()
+    expected: list[tuple[Any, ...]] = []
+    for answer in ask(served, *[NAMES[row] for row in rows], k=3, mode=mode, level=level).answers:
+        about = (answer.customer_id, answer.status, answer.explanation, answer.as_of)
+        for rank, each in enumerate(answer.products, 1):
+            item = each.product_id or each.category
+            expected.append((*about, rank, item, each.name, each.score, each.reason.text, each.fallback))
+        if not answer.products:
+            expected.append((*about, *[None] * 6))
+    assert [tuple(row.values()) for row in table] == expected
+
+
+def test_a_table_of_nobody_is_empty(served: Served) -> None:
+    assert served.prediction.table(served, ROWS[:0], BatchOptions()).num_rows == 0
+
+
+def test_a_batch_by_category_is_refused_when_there_are_none(tmp_path: Path) -> None:
+    bare = served_shop(tmp_path, PersonalFrequency(), grouped=False)
+    with pytest.raises(InvalidRequestError, match="the products have no categories"):
+        bare.prediction.table(bare, ROWS, BatchOptions(level="category"))
+    bare.prediction.warm(bare)
+
+
+def test_the_example_asks_for_all_kinds_of_customers(served: Served) -> None:
+    served.prediction.warm(served)
+    example = served.prediction.example(served)
+    found = ask(served, *example.pop("customers"), **example)
+    assert [each.status for each in found.answers] == ["ok", "not_eligible", "unknown_customer", "ok"]
+    assert NextBestProductRequest.model_validate(served.prediction.example(served)).k == 3
+
+
+def test_scores_of_products_have_no_percentiles(served: Served) -> None:
+    assert served.prediction.cut_points(served.fitted, served.store).shape == (0,)
+
+
+def test_there_is_only_the_product_level_when_there_are_no_categories() -> None:
+    prediction = shop_prediction()
+    fitted = prediction.fit("item_knn", town.examples(grouped=False), horizon=30, seed=1)
+    assert list(fitted.levels) == ["product"]
+    assert set(prediction.load("item_knn", fitted.parts()).levels) == {"product"}
+    # what is asked of categories is then asked of products
+    task, same = (next(t for t in prediction.tasks if t.tag == tag) for tag in ("new", "product_new"))
+    known = town.examples(grouped=False).at([town.day(2)])
+    one, other = (prediction.measure(fitted, known, each).metrics() for each in (task, same))
+    assert one == other
+
+
+@pytest.mark.parametrize("method", ["item_knn", "ease", "personal_frequency", "most_popular"])
+def test_a_fitted_method_scores_the_same_after_it_was_saved(method: str) -> None:
+    prediction = shop_prediction()
+    fitted = prediction.fit(method, town.examples(), horizon=30, seed=1)
+    loaded = prediction.load(method, fitted.parts())
+    customers = town.examples().at([town.day(0)]).customers.take(np.arange(20))
+    np.testing.assert_array_equal(loaded.score(customers), fitted.score(customers))
+    assert loaded.parts() == fitted.parts()
+
+
+def test_lists_are_measured_on_those_who_bought_something_that_counts() -> None:
+    prediction = shop_prediction()
+    fitted = prediction.fit("most_popular", town.examples(), horizon=30, seed=1)
+    tasks = {task.tag: task for task in prediction.tasks}
+    known = town.examples().at([town.day(1)])
+    basket = prediction.measure(fitted, known, tasks["product_next_basket"])
+    # everybody orders every ten days
+    assert len(basket.loss) == town.PEOPLE
+    assert basket.metrics()["fallback_share"] == 1
+    # the same ten for everybody, of twenty products
+    assert basket.metrics()["coverage"] == 10 / len(town.IDS)
+    new = prediction.measure(fitted, known, tasks["product_new"])
+    bought = town.new_buyers(town.day(1))
+    assert len(new.loss) == bought
+
+
+def test_it_is_refused_when_too_few_bought_a_product() -> None:
+    few = town.examples().take(np.tile(np.arange(town.PEOPLE) < 99, town.CUTOFFS))
+    with pytest.raises(NotEnoughDataError, match=r"99 customers with a known category in their orders, at least 100"):
+        shop_prediction().fit("most_popular", few, horizon=30, seed=1)
+
+
+def test_only_the_ranker_has_drivers() -> None:
+    prediction = shop_prediction()
+    fitted = prediction.fit("item_knn", town.examples(), horizon=30, seed=1)
+    assert prediction.drivers(fitted, town.examples().customers, np.zeros(1, np.float32)) == {}
+
+
+def test_golden_customers_are_made_from_the_fitted_items() -> None:
+    prediction = shop_prediction()
+    fitted = prediction.fit("item_knn", town.examples(), horizon=30, seed=1)
+    found = prediction.golden_histories(fitted, 4)
+    assert found is not None
+    assert set(found.products[col.PRODUCT_ID].to_pylist()) == set(town.IDS)
+    assert isinstance(found.products, pa.Table)

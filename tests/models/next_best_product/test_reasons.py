@@ -1,0 +1,83 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from models.next_best_product.asking import Asked
+from models.next_best_product.neighbours import together
+from models.next_best_product.profiles import profiles_of
+from models.next_best_product.reasons import Explainer, PastPurchase, Rule
+from models.next_best_product.statistics import statistics_of
+from tests.models.next_best_product.corner_shop import APPLE, BREAD, COAL, DIESEL, EGGS, events
+
+# 20 orders: apples with eggs in 6, apples alone in 2, bread with eggs in 5, bread alone in 1, coal in 6
+SHOP = [*[(APPLE, EGGS)] * 6, *[(APPLE,)] * 2, *[(BREAD, EGGS)] * 5, (BREAD,), *[(COAL,)] * 6]
+# nobody buys diesel without coal, but everybody buys coal
+TWINS = [*[(COAL, DIESEL)] * 6, *[(COAL,)] * 4]
+Lines = Sequence[tuple[int, int, int]]
+
+
+def explainer(orders: Sequence[Sequence[int]], own: Lines = (), basket: Sequence[int] | None = None) -> Explainer:
+    """The customer in question is the last one."""
+    everybody = events([(row, item, 9) for row, order in enumerate(orders) for item in order], customers=len(orders))
+    asked = Asked(
+        profiles_of(events(own, customers=1)),
+        "any" if basket is None else "basket",
+        baskets=() if basket is None else (np.array(basket, np.int64),),
+    )
+    return Explainer(statistics_of(everybody), together(everybody), asked, 0)
+
+
+def test_a_past_purchase_comes_before_a_rule() -> None:
+    own = [(0, APPLE, 3), (0, EGGS, 12), (0, EGGS, 5)]
+    assert explainer(SHOP, own).why(EGGS) == PastPurchase(orders=2, last_days=5)
+
+
+def test_a_rule_has_support_confidence_and_lift_by_hand() -> None:
+    found = explainer(SHOP, [(0, APPLE, 3)]).why(EGGS)
+    assert isinstance(found, Rule)
+    assert found.antecedent == APPLE
+    # 6 of 20 orders hold both, 6 of the 8 with apples, and 11 of 20 hold eggs
+    assert (found.support, found.confidence, found.lift) == pytest.approx((6 / 20, 6 / 8, (6 / 8) / (11 / 20)))
+
+
+def test_the_rule_with_the_highest_lift_is_told() -> None:
+    found = explainer(SHOP, [(0, APPLE, 3), (0, BREAD, 3)]).why(EGGS)
+    assert isinstance(found, Rule)
+    # 5 of the 6 with bread
+    assert found.antecedent == BREAD
+    assert found.lift == pytest.approx((5 / 6) / (11 / 20))
+
+
+def test_a_rule_that_lifts_nothing_is_no_reason() -> None:
+    # every order with diesel holds coal, and so does every other one: the lift is 1
+    assert explainer(TWINS, [(0, DIESEL, 3)]).why(COAL) is None
+    # one more order without coal
+    found = explainer([*TWINS, (APPLE,)], [(0, DIESEL, 3)]).why(COAL)
+    assert isinstance(found, Rule)
+    assert found.lift == pytest.approx(11 / 10)
+
+
+def test_popularity_is_all_there_is_when_nothing_of_the_customer_goes_with_the_item() -> None:
+    assert explainer(SHOP, [(0, COAL, 3)]).why(EGGS) is None
+    assert explainer(SHOP).why(EGGS) is None
+    # four orders with both are too few for a rule
+    assert explainer([*[(APPLE, EGGS)] * 4, (COAL,)], [(0, APPLE, 3)]).why(EGGS) is None
+
+
+def test_the_rule_of_the_basket_comes_first_when_there_is_one() -> None:
+    own = [(0, EGGS, 5)]
+    found = explainer(SHOP, own, basket=[APPLE]).why(EGGS)
+    assert isinstance(found, Rule)
+    assert found.antecedent == APPLE
+    assert explainer(SHOP, own, basket=[COAL]).why(EGGS) == PastPurchase(orders=1, last_days=5)
+
+
+def test_a_rule_is_from_the_basket_and_not_from_the_history_in_basket_mode() -> None:
+    assert explainer(SHOP, [(0, APPLE, 3)], basket=[COAL]).why(EGGS) is None
+
+
+def test_the_last_of_the_customers_items_is_found_and_what_lies_after_it_is_not() -> None:
+    one = explainer(SHOP, [(0, APPLE, 3), (0, COAL, 4)])
+    assert one.why(COAL) == PastPurchase(orders=1, last_days=4)
+    assert one.why(DIESEL) is None

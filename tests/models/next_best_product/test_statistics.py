@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from models.next_best_product.statistics import PRIOR_GAP_BUYERS, statistics_of
+from tests.models.next_best_product.corner_shop import APPLE, BREAD, COAL, DIESEL, EGGS, events
+
+
+def test_buyers_are_shares_of_all_customers_in_each_window() -> None:
+    lines = [(0, APPLE, 7), (0, APPLE, 80), (1, APPLE, 8), (2, APPLE, 31), (2, BREAD, 90), (3, BREAD, 91)]
+    found = statistics_of(events(lines, customers=5))
+    assert found.items == 5
+    # apples: in 7, 30 and 90 days by customer 0; 0 and 1; 0, 1 and 2
+    np.testing.assert_allclose(found.recent[:, APPLE], [1 / 5, 2 / 5, 3 / 5])
+    np.testing.assert_allclose(found.recent[:, BREAD], [0, 0, 1 / 5])
+    np.testing.assert_allclose(found.buyers, [3 / 5, 2 / 5, 0, 0, 0])
+    np.testing.assert_array_equal(found.popularity, found.recent[1])
+
+
+def test_orders_are_days_of_a_customer() -> None:
+    lines = [(0, APPLE, 7), (0, BREAD, 7), (0, APPLE, 9), (1, APPLE, 7)]
+    found = statistics_of(events(lines, customers=2))
+    assert found.orders.tolist() == [3, 1, 0, 0, 0]
+    assert float(found.total_orders) == 3
+
+
+def test_repeaters_are_shares_of_the_buyers() -> None:
+    lines = [(0, APPLE, 1), (0, APPLE, 2), (1, APPLE, 1), (1, BREAD, 1), (2, APPLE, 1), (3, APPLE, 1)]
+    np.testing.assert_allclose(statistics_of(events(lines, customers=4)).repeat_rate, [1 / 4, 0, 0, 0, 0])
+
+
+def test_gaps_are_drawn_towards_the_mean_over_all_items() -> None:
+    # customer 0 waits 10 days between apples (three times), customer 1 20 days; customer 0 waits 60 days for bread
+    lines = [
+        (0, APPLE, 1),
+        (0, APPLE, 11),
+        (0, APPLE, 21),
+        (1, APPLE, 5),
+        (1, APPLE, 25),
+        (0, BREAD, 1),
+        (0, BREAD, 61),
+    ]
+    found = statistics_of(events(lines, customers=2)).gap_days
+    usual = (10 + 20 + 60) / 3
+    assert PRIOR_GAP_BUYERS == 10
+    np.testing.assert_allclose(found[APPLE], (10 + 20 + 10 * usual) / 12)
+    np.testing.assert_allclose(found[BREAD], (60 + 10 * usual) / 11)
+    np.testing.assert_allclose(found[COAL], usual)
+
+
+def test_gaps_are_a_month_when_nobody_bought_anything_twice() -> None:
+    np.testing.assert_allclose(statistics_of(events([(0, APPLE, 3)], customers=1)).gap_days, 30)
+
+
+def test_items_stand_by_popularity_then_buyers_then_order() -> None:
+    lines = [
+        (0, EGGS, 5), (1, EGGS, 5),  # two buyers lately
+        (0, COAL, 5), (1, COAL, 60), (2, COAL, 60),  # one lately, three ever
+        (0, DIESEL, 5), (0, BREAD, 5),  # one lately, one ever
+    ]  # fmt: skip
+    assert statistics_of(events(lines, customers=3)).by_popularity.tolist() == [EGGS, COAL, BREAD, DIESEL, APPLE]
+
+
+@pytest.mark.parametrize("customers", [0, 2])
+def test_everything_is_nought_when_nobody_bought_anything(customers: int) -> None:
+    found = statistics_of(events([], customers=customers))
+    assert (found.buyers.tolist(), float(found.total_orders)) == ([0] * 5, 0)
+    assert all(np.isfinite(array).all() for array in found.arrays().values())

@@ -1,0 +1,303 @@
+"""The planted pattern is in ``town``: a favourite every ten days, and a follower in the order after its lead."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models import columns as col
+from models.errors import NotEnoughDataError
+from models.next_best_product import two_stage
+from models.next_best_product.asking import NOT_SCORED, Asked
+from models.next_best_product.candidates import FEATURES, GROUPS
+from models.next_best_product.learning import Learnt, Past
+from models.next_best_product.prediction import NextBestProduct
+from models.next_best_product.profiles import Profiles, events_of, profiles_of
+from models.next_best_product.reasons import Rule
+from models.next_best_product.recommender import FittedRecommender, Level
+from models.next_best_product.teaching import Teaching
+from models.next_best_product.two_stage import RANKERS, TREES, TwoStage, TwoStageMethod
+from models.prediction import Examples
+from tests.models.next_best_product import town
+from tests.models.next_best_product.corner_shop import shop_prediction
+
+TAUGHT = 200
+MODES: tuple[Any, ...] = ("any", "new", "repeat", "basket")
+LEVELS = ("product", "category")
+
+
+def some(examples: Examples, first: int, last: int) -> Examples:
+    rows = np.array([int(each) for each in examples.customers.ids])
+    return examples.take((rows >= first) & (rows < last))
+
+
+@cache
+def known() -> Examples:
+    """What the first customers teach a month before the newest cutoff."""
+    return some(town.examples(), 0, TAUGHT).known_by(town.day(1))
+
+
+def held_out() -> Examples:
+    """What the others do in the last month."""
+    return some(town.examples(), TAUGHT, town.PEOPLE).at([town.day(1)])
+
+
+@cache
+def prediction() -> NextBestProduct:
+    return shop_prediction()
+
+
+@cache
+def fitted(method: str = "two_stage") -> FittedRecommender:
+    return prediction().fit(method, known(), horizon=30, seed=1)
+
+
+def profiles(level: Level, examples: Examples) -> Profiles:
+    histories = examples.customers.histories
+    assert histories is not None
+    codes = level.vocabulary.codes(histories.products)
+    return profiles_of(events_of(histories, codes, len(level.vocabulary)))
+
+
+def asked(level: Level, mode: Any, examples: Examples) -> Asked:
+    people = profiles(level, examples)
+    rng = np.random.default_rng(5)
+    drawn = (np.unique(rng.integers(len(level.vocabulary), size=2)) for _ in range(len(examples)))
+    return Asked(people, mode, baskets=tuple(drawn) if mode == "basket" else ())
+
+
+@pytest.mark.parametrize("tag", ["next_basket", "basket", "product_next_basket", "product_new"])
+def test_customers_who_taught_nothing_are_ranked_better_than_by_popularity(tag: str) -> None:
+    task = next(task for task in prediction().tasks if task.tag == tag)
+    ours, popular = (prediction().measure(fitted(name), held_out(), task) for name in ("two_stage", "most_popular"))
+    assert len(ours.loss) > 10
+    assert ours.loss.mean() < popular.loss.mean() - 0.1
+
+
+def leads() -> tuple[list[int], list[str]]:
+    """Find who bought a lead in the newest order, and what follows it."""
+    names = np.array(town.IDS)
+    found: tuple[list[int], list[str]] = [], []
+    histories = held_out().customers.histories
+    assert histories is not None
+    for position in range(len(histories)):
+        items, ages = histories.of(position)
+        for name in names[items[ages == ages.min()]]:
+            if name.startswith("a"):
+                found[0].append(position)
+                found[1].append(f"b{name[1:]}")
+    return found
+
+
+def test_the_follower_of_a_lead_is_the_first_new_product() -> None:
+    level = fitted().levels["product"]
+    customers, followers = leads()
+    assert len(customers) > 10
+    ranked = level.rank(asked(level, "new", held_out()).take(np.array(customers)), 1)
+    first = [level.vocabulary.names[items[0]] for items in ranked.items]
+    assert np.mean([one == other for one, other in zip(first, followers, strict=True)]) > 0.9
+
+
+def test_the_favourite_is_the_first_product_to_be_bought_again() -> None:
+    level = fitted().levels["product"]
+    for mode in ("any", "repeat"):
+        ranked = level.rank(asked(level, mode, held_out()), 1)
+        first = [level.vocabulary.names[items[0]] for items in ranked.items]
+        favourites = [f"f{int(customer) % town.FAVOURITES}" for customer in held_out().customers.ids]
+        assert np.mean([one == other for one, other in zip(first, favourites, strict=True)]) > 0.9
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("mode", MODES)
+def test_one_customer_alone_gets_what_it_gets_among_many(mode: str, level: str) -> None:
+    chosen = fitted().levels[level]
+    question = asked(chosen, mode, held_out())
+    many = chosen.rank(question, 10)
+    scores = chosen.scorer.score(question)
+    for row in range(0, len(question), 7):
+        alone = question.take(np.array([row]))
+        np.testing.assert_array_equal(chosen.scorer.score(alone)[0], scores[row])
+        one = chosen.rank(alone, 10)
+        assert one.items[0].tolist() == many.items[row].tolist()
+        assert one.scores[0].tolist() == many.scores[row].tolist()
+        assert one.why[0] == many.why[row]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_method_that_was_saved_ranks_the_same(mode: str, level: str) -> None:
+    loaded = prediction().load("two_stage", fitted().parts())
+    one, other = fitted().levels[level], loaded.levels[level]
+    question = asked(one, mode, held_out())
+    np.testing.assert_array_equal(one.scorer.score(question), other.scorer.score(question))
+    assert [each.tolist() for each in one.rank(question, 5).items] == [
+        each.tolist() for each in other.rank(question, 5).items
+    ]
+    assert loaded.choices == fitted().choices
+
+
+def test_only_what_may_be_answered_is_scored() -> None:
+    level = fitted().levels["product"]
+    for mode in MODES:
+        question = asked(level, mode, held_out())
+        scores = level.scorer.score(question)
+        assert (scores[~question.open_items()] == NOT_SCORED).all()
+        assert not np.isnan(scores).any()
+        # and somewhere something is
+        assert (scores > 0).any()
+
+
+def test_somebody_unknown_gets_candidates_from_the_basket_alone() -> None:
+    level = fitted().levels["product"]
+    nobody = profiles(level, held_out()).take(np.array([0])).take(np.array([], np.int64))
+    assert len(nobody.item) == 0
+    empty = profiles_of(events_of(_nothing(), np.arange(len(town.IDS), dtype=np.int32), len(town.IDS)))
+    assert (level.scorer.score(Asked(empty, "any")) == NOT_SCORED).all()
+    basket = np.array([level.vocabulary.names.index("a0")])
+    assert (level.scorer.score(Asked(empty, "basket", baskets=(basket,))) > 0).any()
+
+
+def _nothing() -> Any:
+    histories = held_out().customers.histories
+    assert histories is not None
+    return histories.take(np.array([0])).__class__(
+        histories.products, histories.purchases, np.array([-1]), histories.as_of[:1]
+    )
+
+
+def test_two_fits_are_the_same_bytes() -> None:
+    again = shop_prediction().fit("two_stage", known(), horizon=30, seed=1)
+    assert again.parts() == fitted().parts()
+    other = shop_prediction().fit("two_stage", known(), horizon=30, seed=2)
+    assert other.parts() != fitted().parts()
+
+
+def test_choices_freeze_the_trees() -> None:
+    assert fitted().choices == {level: dict.fromkeys(RANKERS, TREES) for level in LEVELS}
+    frozen = {"product": dict(zip(RANKERS, (3, 4, 5), strict=True))}
+    found = prediction().fit("two_stage", known(), horizon=30, seed=1, choices=frozen).choices
+    assert found == {**frozen, "category": dict.fromkeys(RANKERS, TREES)}
+
+
+def learnt(examples: Examples) -> Learnt:
+    """What the product level of these examples learns from."""
+    seen: list[Learnt] = []
+
+    class Spy:
+        name = "spy"
+
+        def fit(self, learnt: Learnt, rules: Any, *, seed: int, choices: Any = None) -> Any:
+            seen.append(learnt)
+
+    Teaching(prediction().settings).level("product", Spy(), examples, horizon=30, seed=1, choices={})  # type: ignore[arg-type]
+    return seen[0]
+
+
+def taught_by(past: Past, mode: str) -> tuple[np.ndarray, np.ndarray]:
+    seen = past.read()
+    generators = two_stage.generators_of(seen, seen.rules)
+    return two_stage._examples(generators, seen, mode, seed=3)
+
+
+def column(features: np.ndarray, name: str) -> np.ndarray:
+    return features[:, FEATURES.index(name)]
+
+
+def test_the_history_of_some_customers_is_hidden_when_baskets_teach() -> None:
+    past = learnt(known()).past[0]
+    with_history, without = (taught_by(past, mode)[0] for mode in ("any", "basket"))
+    assert (column(with_history, "order_days") > 0).all()
+    hidden = column(without, "order_days") == 0
+    assert 0.25 < hidden.mean() < 0.55
+    # nothing of their own is seen, and what they hold in their hands is
+    assert np.isnan(column(without, "orders")[hidden]).all()
+    assert (column(without, "together")[hidden] > 0).any()
+
+
+def test_all_that_was_bought_teaches_and_a_quarter_of_what_was_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    past = learnt(known()).past[0]
+    _, some_bought = taught_by(past, "any")
+    monkeypatch.setattr(two_stage, "NEGATIVES", 1.0)
+    _, every_bought = taught_by(past, "any")
+    assert some_bought.sum() == every_bought.sum()
+    assert (~some_bought).sum() == pytest.approx(0.25 * (~every_bought).sum(), rel=0.1)
+    seen = past.read()
+    _, right = seen.question("any")
+    # twenty products are all candidates
+    assert every_bought.sum() == sum(len(each) for each in right)
+
+
+def test_nothing_after_a_past_cutoff_is_seen_when_it_teaches() -> None:
+    past = learnt(known()).past[0]
+    features, bought = taught_by(past, "new")
+    # what is new has no purchases of the customer's own
+    assert np.isnan(column(features, "orders")).all()
+    assert bought.any()
+
+
+def test_a_past_cutoff_is_read_once_for_fits_that_share_it() -> None:
+    reads = []
+    given = learnt(known())
+
+    def counted(past: Past) -> Past:
+        return Past(past.day, past.key, lambda: reads.append(past.day) or past.read())  # type: ignore[func-returns-value]
+
+    shared = Learnt(given.now, tuple(counted(past) for past in given.past), {})
+    for _ in range(2):
+        TwoStageMethod().fit(shared, given.now.rules, seed=1, choices=dict.fromkeys(RANKERS, 2))
+    assert sorted(reads) == sorted(past.day for past in given.past)
+
+
+def test_it_is_refused_when_too_little_was_bought_next() -> None:
+    given = learnt(known())
+    seen = given.past[0].read()
+    few = type(seen)(seen.events, seen.basket[:99] + (np.empty(0, np.int64),) * 101, seen.window)
+    # the first 99 bought one item or two
+    alone = type(seen)(few.events, tuple(each[:1] for each in few.basket), few.window)
+    past = Past(given.past[0].day, "few", lambda: alone)
+    with pytest.raises(
+        NotEnoughDataError,
+        match="99 examples of a product that was bought next, at least 100 are needed: bring more customers",
+    ):
+        TwoStageMethod().fit(Learnt(given.now, (past,), {}), given.now.rules, seed=1)
+
+
+def test_a_mode_with_too_little_to_learn_from_is_ranked_as_the_next_basket() -> None:
+    given = learnt(known())
+    seen = given.past[0].read()
+    nothing_new = type(seen)(seen.events, seen.basket, (np.empty(0, np.int64),) * len(seen.window))
+    past = Past(given.past[0].day, "nothing new", lambda: nothing_new)
+    found = TwoStageMethod().fit(Learnt(given.now, (past,), {}), given.now.rules, seed=1)
+    assert set(found.choices) == {"any", "basket"}
+    level = fitted().levels["product"]
+    question = asked(level, "new", held_out())
+    new = found.score(question)
+    assert (new > NOT_SCORED).any()
+    loaded = TwoStageMethod().load(found.parts(), given.now.statistics, given.now.rules)
+    np.testing.assert_array_equal(loaded.score(question), new)
+
+
+def test_a_category_that_is_never_recommended_is_no_candidate() -> None:
+    excluding = shop_prediction(exclude_categories=["f-0"])
+    found = excluding.fit("two_stage", known(), horizon=30, seed=1)
+    level = found.levels["category"]
+    ranked = level.rank(asked(level, "any", held_out()), 100)
+    assert "f-0" not in {level.vocabulary.names[item] for items in ranked.items for item in items}
+
+
+def test_rules_are_reasons_of_the_ranked() -> None:
+    level = fitted().levels["product"]
+    basket = np.array([level.vocabulary.names.index("a0")])
+    people = profiles(level, held_out())
+    ranked = level.rank(Asked(people, "basket", baskets=(basket,) * people.customers), 10)
+    assert any(isinstance(why, Rule) for row in ranked.why for why in row)
+
+
+def test_what_was_bought_before_drives_the_next_basket() -> None:
+    strengths = prediction().drivers(fitted(), held_out().customers, np.zeros(1, np.float32))
+    assert set(strengths) == set(GROUPS)
+    assert max(strengths, key=lambda group: strengths[group]) == "own purchases"
+    assert strengths["the basket"] == 0
+    assert isinstance(fitted().levels["category"].scorer, TwoStage)
+    assert fitted().levels["category"].vocabulary.column == col.SUBCATEGORY
