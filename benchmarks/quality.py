@@ -17,7 +17,10 @@ from models.settings import load_settings
 from training.registry import CHALLENGER, CHAMPION
 from training.tracking import Tracker
 
-METRICS = ("auc", "average_precision", "log_loss", "brier", "calibration_error", "error_days", "range_coverage")
+METRICS = (
+    *("auc", "ndcg_10", "recall_10", "coverage", "fallback_share", "recall_at_10pct", "lift_at_10pct"),
+    *("average_precision", "log_loss", "brier", "calibration_error", "error_days", "range_coverage"),
+)
 
 
 def main(workspace: Path) -> None:

@@ -23,7 +23,8 @@ import numpy as np
 import orjson
 import psutil
 
-from models.examples import inline_customer
+from models.examples import bought_most, inline_customer
+from models.prediction import Served
 from models.settings import load_settings
 from service.demonstration import free_port
 from service.release import open_release
@@ -52,13 +53,25 @@ def main(workspace: Path) -> None:
 def bodies(served: dict[str, Any]) -> Iterator[tuple[str, tuple[str, bytes, int]]]:
     """Yield the calls to measure: name -> path, body, how often."""
     for name, each in served.items():
-        path = f"/v1/{name}"
-        rng = np.random.default_rng(1)
-        ids = each.store.ids_at(rng.integers(len(each.store), size=1000))
-        yield f"{name}, one id", (path, orjson.dumps({"customers": ids[:1]}), CALLS)
-        yield f"{name}, one id, 3 reasons", (path, orjson.dumps({"customers": ids[:1], "reasons": 3}), CALLS)
-        yield f"{name}, 1,000 ids", (path, orjson.dumps({"customers": ids}), 16)
-        yield f"{name}, inline history of 2 lines", (path, orjson.dumps({"customers": [inline_customer(each)]}), 40)
+        for what, body, count in _bodies(each):
+            yield f"{name}, {what}", (f"/v1/{name}", orjson.dumps(body), count)
+
+
+def _bodies(served: Served) -> Iterator[tuple[str, dict[str, Any], int]]:
+    fields = served.prediction.request.model_fields
+    ids = served.store.ids_at(np.random.default_rng(1).integers(len(served.store), size=1000))
+    if "seeds" in fields:
+        yield "50 seeds, 500 customers", {"seeds": sorted(set(ids))[:50], "size": 500}, 8
+        return
+    yield "one id", {"customers": ids[:1]}, CALLS
+    if "reasons" in fields:
+        yield "one id, 3 reasons", {"customers": ids[:1], "reasons": 3}, CALLS
+    if "basket" in fields:
+        basket = {"mode": "basket", "basket": bought_most(served.store, 5)}
+        yield "one id, a basket of five", {"customers": ids[:1], **basket}, CALLS
+        yield "nobody known, a basket of five", {"customers": ["nobody-we-know"], **basket}, CALLS
+    yield "1,000 ids", {"customers": ids}, 16
+    yield "inline history of 2 lines", {"customers": [inline_customer(served)]}, 40
 
 
 def processor_microseconds(port: int, path: str, body: bytes, count: int) -> float:

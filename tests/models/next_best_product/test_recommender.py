@@ -1,5 +1,5 @@
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -184,10 +184,17 @@ def test_scores_are_the_ten_best_of_each_mode_and_level() -> None:
     np.testing.assert_allclose(found[0], [0.9, 0.8, 0.7, *[0.0] * 7, 0.7, *[0.0] * 9])
     # somebody without a history: popularity, twice
     np.testing.assert_allclose(found[1], [1, 3 / 5, 1 / 5, *[0] * 7] * 2)
-    assert FittedRecommender("told", {"product": level()}).score(customers.take(np.array([], np.int64))).shape == (
-        0,
-        20,
-    )
+    nobody = customers.take(np.array([], np.int64))
+    assert FittedRecommender("told", {"product": level()}).score(nobody).shape == (0, 20)
+
+
+def test_customers_without_histories_are_scored_as_such_who_bought_nothing() -> None:
+    fitted = FittedRecommender("told", {"product": level({APPLE: 0.9})})
+    known = histories({}, 2)
+    bought_nothing = Customers(["a", "b"], known.as_of, np.ones((2, 1), np.float32), ("orders",), known)
+    without = replace(bought_nothing, histories=None)
+    np.testing.assert_array_equal(fitted.score(without), fitted.score(bought_nothing))
+    assert fitted.score(without)[0, 0] == 1
 
 
 def test_only_levels_that_chose_anything_tell_their_choices() -> None:

@@ -108,10 +108,11 @@ def test_the_favourite_is_the_first_product_to_be_bought_again() -> None:
         assert np.mean([one == other for one, other in zip(first, favourites, strict=True)]) > 0.9
 
 
+@pytest.mark.parametrize("method", shop_prediction().methods)
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("mode", MODES)
-def test_one_customer_alone_gets_what_it_gets_among_many(mode: str, level: str) -> None:
-    chosen = fitted().levels[level]
+def test_one_customer_alone_gets_what_it_gets_among_many(mode: str, level: str, method: str) -> None:
+    chosen = fitted(method).levels[level]
     question = asked(chosen, mode, held_out())
     many = chosen.rank(question, 10)
     scores = chosen.scorer.score(question)
