@@ -146,9 +146,9 @@ class CustomerPrediction(Prediction):
         ]
         return self.response.model_construct(**served.envelope, answers=answers)
 
-    def example(self, served: Served) -> dict[str, Any]:
+    def examples(self, served: Served) -> list[dict[str, Any]]:
         """Ask about known customers, somebody unknown, and a history sent inline."""
-        return {"customers": [*served.known_customers(2), NOBODY, inline_customer(served)], "reasons": 2}
+        return [{"customers": [*served.known_customers(2), NOBODY, inline_customer(served)], "reasons": 2}]
 
     def table(self, served: Served, rows: NDArray[np.int64], options: BatchOptions) -> pa.Table:
         """Answer for the store's customers at ``rows`` as columns; reasons as a list of texts."""

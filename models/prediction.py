@@ -367,9 +367,9 @@ class Prediction(ABC):
     def answer(self, served: Served, request: Any) -> BaseModel:
         """Answer one typed request."""
 
-    def example(self, served: Served) -> dict[str, Any]:
-        """Return a request about customers of the store, as JSON: what a demonstration asks."""
-        return {"customers": served.known_customers(2)}
+    def examples(self, served: Served) -> list[dict[str, Any]]:
+        """Return requests about customers of the store, as JSON: what a demonstration asks."""
+        return [{"customers": served.known_customers(2)}]
 
     def warm(self, served: Served) -> None:
         """Do the work of an answer once, so that what is made on first use is there before the first call."""

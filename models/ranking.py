@@ -23,6 +23,8 @@ class RankingMeasurement:
         The items of each list; -1 = none.
     items : int
         How many items there are.
+    offered : int
+        How many of them may be shown at all.
     """
 
     ndcg: Vector
@@ -30,6 +32,7 @@ class RankingMeasurement:
     fallback: Vector
     shown: NDArray[np.int64]
     items: int
+    offered: int
 
     @property
     def loss(self) -> Vector:
@@ -42,7 +45,7 @@ class RankingMeasurement:
         return {
             "ndcg_10": _mean(self.ndcg, w),
             "recall_10": _mean(self.recall, w),
-            "coverage": self._shown_at_all(w > 0) / max(self.items, 1),
+            "coverage": self._shown_at_all(w > 0) / max(self.offered, 1),
             "fallback_share": _mean(self.fallback, w),
         }
 
@@ -59,6 +62,7 @@ def measured(
     right: Sequence[NDArray[np.int64]],
     *,
     items: int,
+    offered: int,
 ) -> RankingMeasurement:
     """Measure the lists of n customers.
 
@@ -72,6 +76,8 @@ def measured(
         What was right, at least one each, rising.
     items : int
         How many items there are.
+    offered : int
+        How many of them may be shown at all; coverage is of these.
 
     Notes
     -----
@@ -91,6 +97,7 @@ def measured(
         fallback=np.array([each[:TOP].mean() if len(each) else 0.0 for each in fallbacks], float),
         shown=shown,
         items=items,
+        offered=offered,
     )
 
 

@@ -28,8 +28,8 @@ def demonstrate(releases: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     served = open_release(releases).served
     with running(releases, free_port()) as url:
         for name, each in served.items():
-            body = each.prediction.example(each)
-            yield f"POST /v1/{name} {orjson.dumps(body).decode()}", ask(f"{url}/v1/{name}", body)
+            for body in each.prediction.examples(each):
+                yield f"POST /v1/{name} {orjson.dumps(body).decode()}", ask(f"{url}/v1/{name}", body)
 
 
 def ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -3,7 +3,9 @@ import socket
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
@@ -195,3 +197,122 @@ def test_training_is_refused_when_nobody_is_eligible_where_it_is_measured(comman
     said = command("train", "churn", "--workspace", shop)
     assert said.code == 2
     assert "churn: nobody is eligible on 2024-" in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("churn", "--k", "5"), "foresell score churn has no --k; it has --reasons"),
+        (("churn", "--mode", "any"), "foresell score churn has no --mode; it has --reasons"),
+        (("repurchase", "--level", "product"), "foresell score repurchase has no --level; it has --reasons"),
+        (
+            ("next-best-product", "--reasons", "2"),
+            "foresell score next-best-product has no --reasons; it has --k, --mode, --level",
+        ),
+        # what is asked for is refused even where it is the default
+        (
+            ("next-best-product", "--k", "3", "--reasons", "0"),
+            "foresell score next-best-product has no --reasons; it has --k, --mode, --level",
+        ),
+    ],
+)
+def test_one_line_and_exit_2_when_a_prediction_does_not_heed_an_option(
+    command: Command, published_shop: Path, tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    said = command("score", *words, "--workspace", published_shop, "--out", tmp_path / "scores.csv")
+    assert (said.code, said.out, said.err) == (2, "", f"foresell: {message}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--mode", "basket"), "'--mode': "),
+        (("--mode", "basket"), "'any', 'new', 'repeat'"),
+        (("--level", "brand"), "'product', 'category'"),
+        (("--k", "0"), "'--k': "),
+        (("--k", "100000"), "'--k': "),
+        (("--k", "101"), "100"),
+        (("--k", "few"), "'--k': "),
+    ],
+)
+def test_one_line_and_exit_2_when_an_option_of_products_is_out_of_range(
+    command: Command, published_shop: Path, tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    out = tmp_path / "scores.csv"
+    said = command("score", "next-best-product", *words, "--workspace", published_shop, "--out", out)
+    assert (said.code, said.out, one_line(said.err)) == (2, "", True)
+    assert message in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_products_are_not_scored_by_category_when_they_have_none(
+    command: Command, published_shop: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "scores.csv"
+    said = command("score", "next-best-product", "--level", "category", "--workspace", published_shop, "--out", out)
+    assert said.code == 2
+    assert one_line(said.err.removeprefix("... scoring next-best-product\n"))
+    assert "the products have no categories; ask for the level 'product'" in said.err
+    assert not out.exists()
+
+
+def products_by_customer(file: Path) -> dict[str, list[dict[str, Any]]]:
+    """Read a batch file of products: the rows of each customer, in order."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    as_text = pacsv.ConvertOptions(column_types={"customer_id": pa.string()}, strings_can_be_null=True)
+    for row in pacsv.read_csv(file, convert_options=as_text).to_pylist():
+        found.setdefault(row["customer_id"], []).append(row)
+    return found
+
+
+def bought_by_customer(shop: Path) -> dict[str, set[str]]:
+    """Read what each customer of a shop bought."""
+    found: dict[str, set[str]] = {}
+    for line in (shop / "orders.csv").read_text().splitlines()[1:]:
+        customer, _, _, product, *_ = line.split(",")
+        found.setdefault(customer, set()).add(product)
+    return found
+
+
+def test_new_products_of_everybody_are_written_best_first(
+    command: Command, published_shop: Path, tmp_path: Path
+) -> None:
+    words = ("score", "next-best-product", "--workspace", published_shop, "--k", "3", "--level", "product", "--mode")
+    said = command(*words, "new", "--out", tmp_path / "new.csv", "--json")
+    assert said.code == 0
+    found, bought = products_by_customer(tmp_path / "new.csv"), bought_by_customer(published_shop)
+    assert set(found) == set(bought)
+    everything = set[str]().union(*bought.values())
+    for customer, rows in found.items():
+        left = len(everything - bought[customer])
+        expected = list(range(1, min(3, left) + 1))
+        assert [row["rank"] for row in rows] == (expected or [None])
+        items = {row["item"] for row in rows} - {None}
+        assert len(items) == len(expected)
+        assert not items & bought[customer]
+        assert (rows[0]["explanation"] is None) == (left >= 3)
+        # no score where popularity filled the place, and nothing scored behind it
+        scores = [row["score"] for row in rows]
+        scored = [score for score in scores if score is not None]
+        assert scores[: len(scored)] == sorted(scored, reverse=True)
+        assert all(row["fallback"] for row in rows if row["rank"] and row["score"] is None)
+    # somebody has fewer left than three
+    assert any(len(rows) < 3 for rows in found.values())
+    # and other modes are other products
+    assert command(*words, "repeat", "--out", tmp_path / "repeat.csv").code == 0
+    for customer, rows in products_by_customer(tmp_path / "repeat.csv").items():
+        assert len(rows) == min(3, len(bought[customer]))
+        assert {row["item"] for row in rows} <= bought[customer]
+
+
+def test_training_products_is_refused_with_figures_when_the_orders_name_none(command: Command, shop: Path) -> None:
+    open_shop(shop)
+    table = pacsv.read_csv(shop / "orders.csv")
+    pacsv.write_csv(table.drop_columns(["product_id"]), shop / "orders.csv")
+    said = command("train", "next-best-product", "churn", "--workspace", shop, "--json")
+    assert said.code == 2
+    # the others go on
+    assert [line["prediction"] for line in json.loads(said.out)] == ["churn"]
+    assert one_line(said.err)
+    assert "next-best-product: 0 customers with a known product in their orders, at least 100 are needed" in said.err

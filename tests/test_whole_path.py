@@ -6,8 +6,6 @@ The figures that methods are held to were measured on the same split, apart from
 import json
 import random
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +17,19 @@ import pytest
 
 from models import columns as col
 from models.prediction import Served
-from models.release import Manifest, Releases
-from models.settings import Settings, load_settings
+from models.release import Releases
 from service.demonstration import free_port
 from service.errors import ServiceStartError
-from service.release import open_release
 from service.serve import running
-from tests.processes import CHECKOUT, run_foresell
+from tests.processes import run_foresell
 from tests.sample import bodies, complete_histories
+from tests.whole_path import CUSTOMERS, UNKNOWN, Sample, as_json, ask, everyone
 from training.tracking import Tracker
 
 # training alone takes minutes where the machine is shared
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 NAMES = ("churn", "repurchase")
-CUSTOMERS = 2469
 # AUC at 30 days: ours at least .01 below the published LightGBM, the rivals within .01 of the published ones
 LEAST = {"churn": 0.859, "repurchase": 0.881}
 PUBLISHED = {
@@ -41,66 +37,8 @@ PUBLISHED = {
     "repurchase": {"recency": 0.840, "rfm_logistic": 0.876, "bg_nbd": 0.879},
 }
 RIVALS = [(name, rival) for name in NAMES for rival in PUBLISHED[name]]
-UNKNOWN = "nobody-we-know"
 # what an answer has beside, or in place of, the batch job's columns
 NESTED = ("probabilities", "not_expected_within_days", col.REASONS)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The sample's workspace after train, promote and publish."""
-
-    settings: Settings
-    runs: dict[str, str]
-
-    @property
-    def workspace(self) -> Path:
-        return self.settings.workspace
-
-    @property
-    def manifest(self) -> Manifest:
-        return Releases(self.settings.releases).current()
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    workspace = tmp_path_factory.mktemp("sample")
-    shutil.copy(CHECKOUT / "foresell.toml", workspace)
-    report = json.loads(run_foresell("check", "--json", workspace=workspace))
-    assert all(verdict["ready"] for verdict in report["verdicts"])
-    trained = json.loads(run_foresell("train", "--json", workspace=workspace))
-    run_foresell("promote", workspace=workspace)
-    run_foresell("publish", workspace=workspace)
-    return Sample(load_settings(workspace), {line["prediction"]: line["run_id"] for line in trained})
-
-
-@pytest.fixture(scope="module")
-def service(sample: Sample) -> Iterator[httpx.Client]:
-    with (
-        running(sample.settings.releases, free_port(), home=sample.workspace / "bentos") as url,
-        httpx.Client(base_url=url, timeout=120, headers={"content-type": "application/json"}) as client,
-    ):
-        yield client
-
-
-@pytest.fixture(scope="module")
-def tracker(sample: Sample) -> Tracker:
-    return Tracker(sample.settings)
-
-
-@pytest.fixture(scope="module")
-def served(sample: Sample) -> dict[str, Served]:
-    return dict(open_release(sample.settings.releases).served)
-
-
-def everyone(served: Served) -> list[str]:
-    return list(served.store.ids_at(np.arange(len(served.store))))
-
-
-def ask(service: httpx.Client, name: str, customers: list[Any], **more: Any) -> dict[str, Any]:
-    response = service.post(f"/v1/{name}", content=orjson.dumps({"customers": customers, **more}))
-    assert response.status_code == 200, response.text
-    return orjson.loads(response.content)
 
 
 def figures(answer: dict[str, Any]) -> dict[str, Any]:
@@ -171,12 +109,8 @@ def test_the_batch_job_gives_everybody_the_services_answer(
     assert len(rows) == CUSTOMERS
     for row, answer in zip(rows, answers, strict=True):
         found = figures(answer)
-        assert {name: _as_json(value) for name, value in row.items()} == {name: found.get(name) for name in row}
+        assert {name: as_json(value) for name, value in row.items()} == {name: found.get(name) for name in row}
         assert found.keys() <= row.keys()
-
-
-def _as_json(value: object) -> object:
-    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -231,7 +165,7 @@ def test_a_customer_of_the_store_who_left_is_not_eligible_for_churn(
 def test_models_says_what_serves_and_how_it_was_tested(sample: Sample, service: httpx.Client, tracker: Tracker) -> None:
     body = service.get("/v1/models").raise_for_status().json()
     assert (body["release"], body["customers"]) == ("r000001", CUSTOMERS)
-    assert body["models"].keys() == {*NAMES, "lookalike"}
+    assert body["models"].keys() == {*NAMES, "lookalike", "next-best-product"}
     for name in NAMES:
         card = body["models"][name]
         assert (card["model"]["version"], card["evaluated_version"]) == ("2", "1")
@@ -288,7 +222,7 @@ def test_a_release_is_refused_by_name_when_one_byte_of_a_model_is_flipped(sample
         assert httpx.get(f"{url}/readyz").status_code == 200
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "lookalike", "next-best-product"])
 def test_a_second_training_gives_the_same_artifact_byte_for_byte(sample: Sample, tracker: Tracker, name: str) -> None:
     (again,) = json.loads(run_foresell("train", name, "--json", workspace=sample.workspace))
     assert again["run_id"] != sample.runs[name]

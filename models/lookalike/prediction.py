@@ -11,6 +11,7 @@ from pydantic import Field
 
 from models import columns as col
 from models.errors import InvalidRequestError, NotEnoughDataError
+from models.examples import NOBODY
 from models.labels import next_order, next_products
 from models.lookalike.answer import answer
 from models.lookalike.audience import SPEND, VECTORS, everybody_of
@@ -199,12 +200,12 @@ class Lookalike(Prediction):
         """Read a few of the points."""
         everybody_of(served).take(np.arange(min(2, len(served.store))))
 
-    def example(self, served: Served) -> dict[str, Any]:
+    def examples(self, served: Served) -> list[dict[str, Any]]:
         """Ask for people like those who ordered last."""
         rows = np.arange(min(len(served.store), 10_000))
         recency = np.nan_to_num(served.customers_at(rows).column("recency_days"), nan=np.inf)
         seeds = served.store.ids_at(np.argsort(recency, kind="stable")[:_EXAMPLE_SEEDS])
-        return {"seeds": [*seeds, "nobody-we-know"], "size": 5}
+        return [{"seeds": [*seeds, NOBODY], "size": 5}]
 
     def _candidate(self, name: str) -> type[FittedLookalike]:
         return next(candidate for candidate in self.candidates if candidate.method == name)

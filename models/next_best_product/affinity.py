@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.linalg import lapack
 
 from models.next_best_product.profiles import Floats, Ints, Profiles
@@ -31,19 +32,16 @@ class Affinity:
     items: Ints
     weights: NDArray[np.float32]
 
-    def scores(self, profiles: Profiles, values: Floats) -> NDArray[np.float32]:
-        """Return how well each item goes with each customer's, shape (customers, items); 0 where it takes no part.
+    def scores(self, counts: "sparse.csr_array") -> NDArray[np.float32]:
+        """Return how well each item goes with what counts for each customer; 0 where it takes no part.
 
         Parameters
         ----------
-        profiles : Profiles
-            Of n customers.
-        values : float64 array
-            What each row of the profiles counts.
+        counts : csr_array, shape (customers, items)
+            E.g. 1 for what was bought.
         """
-        bought = profiles.matrix(values.astype(np.float32))[:, self.items]
-        found = np.zeros((profiles.customers, profiles.items), np.float32)
-        found[:, self.items] = bought @ self.weights
+        found = np.zeros(counts.shape, np.float32)
+        found[:, self.items] = counts.astype(np.float32)[:, self.items] @ self.weights
         return found
 
 

@@ -75,8 +75,9 @@ class Generators:
     def candidates(self, asked: Asked) -> Candidates:
         """Return the candidates of a few customers: dense matrices of (customers, items) are made on the way."""
         known = asked.profiles
-        similar = (known.matrix(np.ones(len(known.item), np.float32)) @ self.similar.matrix()).toarray()
-        linear = self.affinity.scores(known, np.ones(len(known.item)))
+        bought = known.matrix(np.ones(len(known.item), np.float32))
+        similar = (bought @ self.similar.matrix()).toarray()
+        linear = self.affinity.scores(bought)
         basket = _from_basket(asked, self.rules, self.statistics) if asked.baskets else None
         row, item = np.nonzero(self._picked(asked, similar, linear, basket))
         columns = chain(

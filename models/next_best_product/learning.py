@@ -16,7 +16,7 @@ from models.errors import NotEnoughDataError
 from models.next_best_product.affinity import Affinity, affinity_of
 from models.next_best_product.asking import Asked
 from models.next_best_product.neighbours import Neighbours, similar_items, together
-from models.next_best_product.profiles import Codes, Events, Ints, Profiles, events_of, profiles_of
+from models.next_best_product.profiles import Codes, Events, Ints, Profiles, among, events_of, profiles_of
 from models.next_best_product.statistics import Statistics, statistics_of
 from models.prediction import Examples
 
@@ -70,21 +70,32 @@ class Snapshot:
         """Orders that hold both of two items."""
         return together(self.events)
 
+    @cached_property
+    def _questions(self) -> "dict[str, tuple[Asked, tuple[Ints, ...]]]":
+        return {}
+
     def question(self, mode: str) -> "tuple[Asked, tuple[Ints, ...]]":
         """Return how a mode is taught and measured: the question, and the items that would have been right.
 
         The first order day for ``any``; the items of the whole window never bought before for ``new``, and those bought
         before for ``repeat``; for ``basket`` every other item of the first order day lies in the basket already.
         """
-        own = [self.profiles.item[self.profiles.span(row)] for row in range(self.profiles.customers)]
-        if mode == "new":
-            right = [np.setdiff1d(window, bought) for window, bought in zip(self.window, own, strict=True)]
-        elif mode == "repeat":
-            right = [np.intersect1d(window, bought) for window, bought in zip(self.window, own, strict=True)]
-        else:
-            right = [basket[1::2] for basket in self.basket] if mode == "basket" else list(self.basket)
-        baskets = tuple(basket[::2] for basket in self.basket) if mode == "basket" else ()
-        return Asked(self.profiles, mode, baskets=baskets), tuple(right)  # type: ignore[arg-type]
+        if mode not in self._questions:
+            self._questions[mode] = self._asked(mode)
+        return self._questions[mode]
+
+    def _asked(self, mode: str) -> "tuple[Asked, tuple[Ints, ...]]":
+        right = self.basket
+        if mode in ("new", "repeat"):
+            own = (self.profiles.item[self.profiles.span(row)] for row in range(self.profiles.customers))
+            right = tuple(
+                window[among(window, bought) == (mode == "repeat")]
+                for window, bought in zip(self.window, own, strict=True)
+            )
+        if mode != "basket":
+            return Asked(self.profiles, mode), right  # type: ignore[arg-type]
+        given = tuple(basket[::2] for basket in self.basket)
+        return Asked(self.profiles, "basket", baskets=given), tuple(basket[1::2] for basket in self.basket)
 
     def taught(self, right: Sequence[Ints]) -> Ints:
         """Return the customers who are learnt from and measured: an order lately, and something right."""

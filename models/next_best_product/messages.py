@@ -103,8 +103,8 @@ class Recommendation(Message):
     product_id: str | None = Field(description="The product; null at category level.", examples=["1082185"])
     category: str | None = Field(description="The category; of a product, its own; null = not known.")
     name: str | None = Field(description="The product's name; null = not known.", examples=["Banana"])
-    score: float = Field(
-        description="Higher is better; comparable within one answer among products with the same `fallback`.",
+    score: float | None = Field(
+        description="Higher is better, comparable within one mode and level; null where popularity filled the place.",
         examples=[0.61],
     )
     reason: ProductReason = Field(description="Why.")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models import columns as col
 from models.errors import InvalidRequestError
-from models.examples import NOBODY, inline_customer
+from models.examples import NOBODY, bought_most, inline_customer
 from models.labels import next_products
 from models.next_best_product.assortment import Assortment
 from models.next_best_product.batch import as_table
@@ -52,7 +52,7 @@ class NextBestProduct(Prediction):
     """Products that a customer will buy in the next ``horizon`` days, ranked.
 
     Measured on customers with an order in the last 90 days: the next basket, what is bought for the first time, what is
-    bought again, and half of a basket by the other half.
+    bought again, and half of a basket by the other half. The three newest of the cutoffs below teach the rankers.
     """
 
     name = "next-best-product"
@@ -147,7 +147,13 @@ class NextBestProduct(Prediction):
         asked, right = seen.question(MODES[task.tag.removeprefix(PRODUCT)])
         taught = thinned(seen.taught(right), MAX_MEASURED)
         ranked = level.rank(asked.take(taught), k=TOP)
-        return measured(ranked.items, ranked.fallbacks, [right[row] for row in taught], items=len(level.vocabulary))
+        return measured(
+            ranked.items,
+            ranked.fallbacks,
+            [right[row] for row in taught],
+            items=len(level.vocabulary),
+            offered=int((level.statistics.buyers > 0).sum()),
+        )
 
     def drivers(self, fitted: Fitted, customers: Customers, medians: Matrix) -> dict[str, float]:
         """Return the mean absolute TreeSHAP contribution of each group to the ranker of the next basket."""
@@ -168,9 +174,13 @@ class NextBestProduct(Prediction):
         found = answers(wanted, people_asked(served, assortment, request.customers))
         return NextBestProductResponse.model_construct(**served.envelope, unknown_products=unknown, answers=found)
 
-    def example(self, served: Served) -> dict[str, Any]:
-        """Ask for a known customer, somebody unknown, and a history sent inline."""
-        return {"customers": [*served.known_customers(1), NOBODY, inline_customer(served)], "k": 3}
+    def examples(self, served: Served) -> list[dict[str, Any]]:
+        """Ask for a known customer, somebody unknown and a history sent inline; then complete a basket."""
+        known = served.known_customers(1)
+        asked: list[dict[str, Any]] = [{"customers": [*known, NOBODY, inline_customer(served)], "k": 3}]
+        if basket := bought_most(served.store, 2):
+            asked.append({"customers": known, "mode": "basket", "basket": basket, "k": 3})
+        return asked
 
     def warm(self, served: Served) -> None:
         """Answer once at each level."""

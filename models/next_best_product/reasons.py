@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from models.next_best_product.asking import Asked
 from models.next_best_product.neighbours import Neighbours
+from models.next_best_product.profiles import among
 from models.next_best_product.statistics import Statistics
 
 LEAST_LIFT = 1.0
@@ -78,24 +79,28 @@ class Explainer:
     asked: Asked
     row: int
 
-    def why(self, item: int) -> Why:
-        """Return what speaks for an item: what lies in the basket, where there is one, before the history."""
+    def why(self, items: NDArray[np.int64]) -> tuple[Why, ...]:
+        """Return what speaks for each item: what lies in the basket, where there is one, before the history."""
+        past = self._past(items)
         if self.asked.baskets:
-            return self._rule(item) or self._past(item)
-        return self._past(item) or self._rule(item)
+            return tuple(self._rule(item) or known for item, known in zip(items.tolist(), past, strict=True))
+        return tuple(known or self._rule(item) for item, known in zip(items.tolist(), past, strict=True))
 
-    def _past(self, item: int) -> PastPurchase | None:
+    def _past(self, items: NDArray[np.int64]) -> list[PastPurchase | None]:
         known = self.asked.profiles
         span = known.span(self.row)
-        at = span.start + int(np.searchsorted(known.item[span], item))
-        if at == span.stop or known.item[at] != item:
-            return None
-        return PastPurchase(int(known.orders[at]), int(known.last_days[at]))
+        own = known.item[span]
+        bought = among(items, own).tolist()
+        at = (span.start + np.searchsorted(own, items)).tolist()
+        return [
+            PastPurchase(int(known.orders[where]), int(known.last_days[where])) if here else None
+            for where, here in zip(at, bought, strict=True)
+        ]
 
     def _rule(self, item: int) -> Rule | None:
         """Return the rule with the highest lift from what the customer has to the item."""
         partners, together = self.rules.of(item)
-        has = _among(partners, self._antecedents())
+        has = among(partners, self._antecedents())
         if not has.any():
             return None
         partners, together = partners[has], together[has]
@@ -117,12 +122,3 @@ class Explainer:
         if self.asked.baskets:
             return self.asked.baskets[self.row]
         return self.asked.profiles.item[self.asked.profiles.span(self.row)]
-
-
-def _among(values: NDArray[np.int64], rising: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say which values are among the rising ones; many times cheaper than ``np.isin`` on so few."""
-    if not len(rising):
-        return np.zeros(len(values), bool)
-    at = np.minimum(np.searchsorted(rising, values), len(rising) - 1)
-    found: NDArray[np.bool_] = rising[at] == values
-    return found

@@ -62,7 +62,7 @@ class Ranked:
     items : tuple of int64 array, length n
         At most k each.
     scores : tuple of float64 array, length n
-        Beside the items.
+        Beside the items; NaN where the method says nothing and popularity filled the place.
     why : tuple of tuple of Why, length n
         What speaks for each; None = popularity alone.
     """
@@ -107,20 +107,27 @@ class Level:
         return Ranked(items, scores, why)
 
     def _chunk(self, asked: Asked, k: int) -> Iterator[tuple[Ints, Floats, tuple[Why, ...]]]:
-        scores = scored_only(self.scorer.score(asked), asked)
-        popularity, order = self.statistics.popularity, self.statistics.by_popularity
-        fits, bought = asked.open_items(), self.statistics.buyers > 0
+        scores, fits = scored_only(self.scorer.score(asked), asked), asked.open_items()
         for row in range(len(asked)):
-            personal = best(scores[row], popularity, k)
-            spare = fits[row] & bought
-            spare[personal] = False
-            fill = order[spare[order]][: k - len(personal)]
-            items = np.r_[personal, fill]
-            explain = Explainer(self.statistics, self.rules, asked, row)
+            personal = best(scores[row], self.statistics.popularity, k)
+            fill = self._popular(fits[row], personal, k - len(personal))
             # what filled a place is the same for everybody, unless everything in question was bought before
-            explained = len(items) if asked.mode == "repeat" else len(personal)
-            why = tuple(explain.why(item) if at < explained else None for at, item in enumerate(items.tolist()))
-            yield items, np.r_[scores[row, personal], popularity[fill]], why
+            explained = np.concatenate([personal, fill]) if asked.mode == "repeat" else personal
+            why = Explainer(self.statistics, self.rules, asked, row).why(explained)
+            yield (
+                np.concatenate([personal, fill]),
+                np.concatenate([scores[row, personal], np.full(len(fill), np.nan)]),
+                (*why, *[None] * (len(personal) + len(fill) - len(explained))),
+            )
+
+    def _popular(self, fits: NDArray[np.bool_], taken: Ints, count: int) -> Ints:
+        """Return the most popular items that fit and are not taken; what nobody ever bought is not popular."""
+        if not count:
+            return taken[:0]
+        spare = fits & (self.statistics.buyers > 0)
+        spare[taken] = False
+        order = self.statistics.by_popularity
+        return order[spare[order]][:count]
 
     def parts(self) -> Mapping[str, bytes]:
         """Return the files that hold it."""

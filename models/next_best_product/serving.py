@@ -27,10 +27,10 @@ from models.prediction import Served, nameless
 from models.store import UNKNOWN
 
 FEWER = {
-    "any": "the filters leave no more",
-    "new": "the filters leave no more that this customer never bought",
+    "any": "no more may be recommended",
+    "new": "no more that this customer never bought may be recommended",
     "repeat": "this customer bought no more that may be recommended",
-    "basket": "the filters leave no more",
+    "basket": "no more may be recommended",
 }
 """Why there are fewer products than were asked for, by mode."""
 
@@ -126,8 +126,8 @@ def basket_items(assortment: Assortment, basket: Sequence[str] | None) -> tuple[
     if basket is None:
         return np.empty(0, np.int64), []
     items = assortment.items(basket)
-    unknown = [each for each, item in zip(basket, items.tolist(), strict=True) if item < 0]
-    if len(unknown) == len(basket):
+    unknown = list(dict.fromkeys(each for each, item in zip(basket, items.tolist(), strict=True) if item < 0))
+    if (items < 0).all():
         raise InvalidRequestError(
             f"basket: none of the {len(basket)} products is known or recommended at this level, e.g. {basket[0]!r}; "
             "send ids of the product table, or ask for the mode 'any'",
@@ -209,7 +209,11 @@ def _status(people: People, row: int) -> tuple[Status, str | None]:
 def _recommended(wanted: Wanted, item: np.int64, score: np.float64, why: Why) -> Recommendation:
     named = wanted.assortment.name_of(int(item))
     return Recommendation.model_construct(
-        None, **named, score=float(score), reason=_reason(wanted, int(item), why), fallback=why is None
+        None,
+        **named,
+        score=None if np.isnan(score) else float(score),
+        reason=_reason(wanted, int(item), why),
+        fallback=why is None,
     )
 
 

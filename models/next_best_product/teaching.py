@@ -1,9 +1,9 @@
 """From training examples to fitted levels and measurements."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,9 +21,12 @@ MAX_ITEMS = 20_000
 """The items with the most buyers that are recommended at most."""
 MANY_ITEMS = 5_000
 """Among more items each past cutoff teaches more and costs more: two do."""
-KEPT_SNAPSHOTS = 4
+KEPT = 4
+"""Cutoffs at one level, and items, that are remembered."""
 
 Key = tuple[str, bytes]
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Teaching:
             )
         days = past_cutoffs(examples, horizon)[: 2 if len(known.vocabulary) > MANY_ITEMS else None]
         past = tuple(_past(known.vocabulary, examples.take(examples.customers.as_of == day)) for day in days)
-        learnt = Learnt(known.now, past, self._kept.setdefault((name, known.vocabulary), {}))
+        learnt = Learnt(known.now, past, _bounded(self._kept, (name, known.vocabulary), dict))
         scorer = method.fit(learnt, known.now.rules, seed=seed, choices=choices.get(name))
         return Level(known.vocabulary, known.now.statistics, known.now.rules, scorer)
 
@@ -83,12 +86,11 @@ class Teaching:
             self._known.clear()
             self._kept.clear()
         key = (level, _key(examples))
-        if key not in self._known:
-            vocabulary = self._vocabulary(level, examples)
-            while len(self._known) >= KEPT_SNAPSHOTS:
-                del self._known[next(iter(self._known))]
-            self._known[key] = Known(vocabulary, _seen(vocabulary, examples))
-        return self._known[key]
+        return _bounded(self._known, key, lambda: self._read(level, examples))
+
+    def _read(self, level: str, examples: Examples) -> Known:
+        vocabulary = self._vocabulary(level, examples)
+        return Known(vocabulary, _seen(vocabulary, examples))
 
     def seen_with(self, vocabulary: Vocabulary, level: str, examples: Examples) -> Snapshot:
         """Return the examples of one cutoff as a fitted level sees them."""
@@ -135,3 +137,13 @@ def _newest(examples: Examples) -> Examples:
 def _products(examples: Examples) -> Any:
     assert examples.customers.histories is not None
     return examples.customers.histories.products
+
+
+def _bounded(cache: dict[K, V], key: K, make: Callable[[], V]) -> V:
+    """Return what is kept under a key, made where it is not; the oldest makes room."""
+    if key not in cache:
+        found = make()
+        while len(cache) >= KEPT:
+            del cache[next(iter(cache))]
+        cache[key] = found
+    return cache[key]

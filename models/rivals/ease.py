@@ -45,9 +45,11 @@ class FittedEASE:
         """Return how well each item goes with the customer's, shape (n, items)."""
         known = asked.profiles
         if asked.mode == "new":
-            found = self.bought.scores(known, np.ones(len(known.item)))
+            found = self.bought.scores(known.matrix(np.ones(len(known.item))))
         else:
-            found = self.shares.scores(known, known.order_shares)
+            shares = known.matrix(known.order_shares)
+            # what lies in the basket counts as what is always bought
+            found = self.shares.scores(shares + asked.basket_matrix() if asked.baskets else shares)
         return np.where(found > 0, found, NOT_SCORED)
 
     def parts(self) -> Mapping[str, bytes]:

@@ -344,14 +344,15 @@ def test_every_property_of_the_interface_has_a_description(name, side):
 # -- answering
 
 
-def test_a_prediction_answers_its_own_example_with_its_type_and_without_nan(any_served):
+def test_a_prediction_answers_its_own_examples_with_its_type_and_without_nan(any_served):
     prediction = any_served.prediction
-    asked = prediction.request.model_validate_json(json.dumps(prediction.example(any_served)))
-    response = prediction.answer(any_served, asked)
-    dumped = response.model_dump(mode="json")
-    assert prediction.response.model_validate_json(json.dumps(dumped, allow_nan=False)) == response
-    assert (response.model, response.release, response.as_of) == (any_served.model, "r000001", AS_OF)
-    assert prediction.answer(any_served, asked) == response
+    for example in prediction.examples(any_served):
+        asked = prediction.request.model_validate_json(json.dumps(example))
+        response = prediction.answer(any_served, asked)
+        dumped = response.model_dump(mode="json")
+        assert prediction.response.model_validate_json(json.dumps(dumped, allow_nan=False)) == response
+        assert (response.model, response.release, response.as_of) == (any_served.model, "r000001", AS_OF)
+        assert prediction.answer(any_served, asked) == response
 
 
 def test_warming_up_needs_nobody_in_particular(any_served):

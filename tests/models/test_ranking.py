@@ -16,6 +16,7 @@ def measurement(
     filled: Sequence[Sequence[bool]] | None = None,
     *,
     count: int = 20,
+    offered: int | None = None,
 ) -> RankingMeasurement:
     fallbacks = filled or [[False] * len(each) for each in ranked]
     return measured(
@@ -23,6 +24,7 @@ def measurement(
         [np.array(each, bool) for each in fallbacks],
         [items(*each) for each in right],
         items=count,
+        offered=count if offered is None else offered,
     )
 
 
@@ -82,6 +84,22 @@ def test_coverage_is_the_share_of_the_items_that_anybody_sees() -> None:
     assert found.metrics()["coverage"] == 10 / 20
     assert found.shown.shape == (3, TOP)
     assert found.shown[0].tolist() == [1, 2, *[-1] * 8]
+
+
+def test_coverage_is_of_what_may_be_shown_at_all() -> None:
+    # three items are seen, 1, 2 and 3: of twenty, of which four may be shown
+    seen = [[1, 2], [2, 3]]
+    for offered in (20, 4, 3):
+        found = measurement(seen, [[1], [1]], count=20, offered=offered)
+        assert found.metrics()["coverage"] == 3 / offered
+        # the first customer, twice, sees two
+        assert found.metrics(np.array([2.0, 0.0]))["coverage"] == 2 / offered
+        np.testing.assert_array_equal(found.ndcg, measurement(seen, [[1], [1]]).ndcg)
+
+
+def test_nothing_is_covered_when_nothing_may_be_shown() -> None:
+    found = measurement([[], []], [[1], [2]], count=20, offered=0)
+    assert found.metrics() == {"ndcg_10": 0, "recall_10": 0, "coverage": 0, "fallback_share": 0}
 
 
 def test_the_share_of_fallbacks_is_of_the_first_ten_of_each_list() -> None:

@@ -12,11 +12,12 @@ from service.release import open_release
 LINE = {"ordered_at": "2017-12-20T10:00:00", "product_id": "1", "order_id": "o1", "quantity": 1, "amount": 3.5}
 
 
-def test_each_prediction_answers_its_own_example_within_its_schema(client: TestClient, published: Releases) -> None:
+def test_each_prediction_answers_its_own_examples_within_its_schema(client: TestClient, published: Releases) -> None:
     for name, served in open_release(published.folder).served.items():
-        response = client.post(f"/v1/{name}", json=served.prediction.example(served))
-        assert response.status_code == 200, response.text
-        served.prediction.response.model_validate_json(response.content)
+        for asked in served.prediction.examples(served):
+            response = client.post(f"/v1/{name}", json=asked)
+            assert response.status_code == 200, response.text
+            served.prediction.response.model_validate_json(response.content)
 
 
 def test_answers_keep_to_their_own_schema(client: TestClient) -> None:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import sparse
 
 from models.next_best_product import affinity
 from models.next_best_product.affinity import affinity_of
@@ -40,10 +41,21 @@ def test_two_items_that_go_together_by_hand() -> None:
 def test_a_score_is_the_sum_of_the_weights_of_what_was_bought() -> None:
     known = profiles(LINES, customers=5)
     found = affinity_of(known, known.orders, strength=1.0)
-    scores = found.scores(known, known.orders)
+    scores = found.scores(known.matrix(known.orders))
     # customer 0 has apples twice and bread once
     np.testing.assert_allclose(scores[0], 2 * found.weights[APPLE] + found.weights[BREAD], rtol=1e-6)
     assert scores.shape == (5, 5)
+
+
+def test_whatever_counts_is_scored_and_not_only_what_was_bought() -> None:
+    known = profiles(LINES, customers=5)
+    found = affinity_of(known, known.orders, strength=1.0)
+    # bread counts half and coal thrice for the first, nothing for the second
+    counts = sparse.csr_array((np.array([0.5, 3.0]), np.array([BREAD, COAL]), np.array([0, 2, 2])), shape=(2, 5))
+    scores = found.scores(counts)
+    np.testing.assert_allclose(scores[0], 0.5 * found.weights[BREAD] + 3 * found.weights[COAL], rtol=1e-6)
+    assert scores[1].tolist() == [0] * 5
+    assert scores.dtype == np.float32
 
 
 def test_only_the_items_with_the_most_buyers_take_part(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +64,11 @@ def test_only_the_items_with_the_most_buyers_take_part(monkeypatch: pytest.Monke
     found = affinity_of(known, np.ones(len(known.item)), strength=1.0)
     # three buyers each of apples, bread and eggs: the first two
     assert found.items.tolist() == [APPLE, BREAD]
-    assert not found.scores(known, np.ones(len(known.item)))[:, [COAL, EGGS]].any()
+    scores = found.scores(known.matrix(np.ones(len(known.item))))
+    assert not scores[:, [COAL, EGGS]].any()
+    # what takes no part counts for nothing: customer 3 bought coal and eggs, customer 4 apples and eggs
+    assert not scores[3].any()
+    assert scores[4].tolist() == [0, found.weights[0, 1], 0, 0, 0]
     bought = np.array([[1, 1], [1, 1], [0, 1], [0, 0], [1, 0]])
     np.testing.assert_allclose(found.weights, closed_form(bought, 1.0), rtol=1e-5)
 

@@ -4,7 +4,7 @@ from models.next_best_product.messages import NextBestProductAnswer, ProductReas
 from tests.models.next_best_product.corner_shop import AS_OF
 
 
-def recommended(product_id: str | None, category: str | None, score: float, *, fallback: bool) -> Recommendation:
+def recommended(product_id: str | None, category: str | None, score: float | None, *, fallback: bool) -> Recommendation:
     reason = ProductReason(kind="popularity", text=f"because {score}")
     return Recommendation(
         product_id=product_id, category=category, name="Bread", score=score, reason=reason, fallback=fallback
@@ -36,6 +36,16 @@ def test_each_product_is_a_row_and_somebody_without_any_has_one_of_nulls() -> No
 def test_a_category_is_the_item_when_there_is_no_product() -> None:
     found = as_table([answered("ann", recommended(None, "bakery", 0.5, fallback=False))])
     assert found[col.ITEM].to_pylist() == ["bakery"]
+
+
+def test_a_place_that_popularity_filled_has_no_score() -> None:
+    found = as_table([answered("ann", *(recommended(each, None, None, fallback=True) for each in "ab"))])
+    assert found.schema == SCHEMA
+    assert (found[col.SCORE].null_count, found[col.RANK].to_pylist(), found[col.ITEM].to_pylist()) == (
+        2,
+        [1, 2],
+        ["a", "b"],
+    )
 
 
 def test_there_are_no_rows_when_there_is_nobody() -> None:

@@ -60,6 +60,20 @@ def test_a_mode_is_asked_with_what_would_have_been_right(mode: str, right: list[
     assert lists(asked.baskets) == ([[APPLE, EGGS], [APPLE], [BREAD], []] if mode == "basket" else [])
 
 
+def test_modes_are_asked_for_in_any_order_and_each_is_read_once() -> None:
+    one, other = seen(), seen()
+    modes = ("any", "new", "repeat", "basket")
+    first = {mode: one.question(mode) for mode in modes}
+    assert all(one.question(mode) is first[mode] for mode in modes)
+    for mode in reversed(modes):
+        asked, right = other.question(mode)
+        assert (asked.mode, lists(right), lists(asked.baskets)) == (
+            mode,
+            lists(first[mode][1]),
+            lists(first[mode][0].baskets),
+        )
+
+
 def test_those_with_an_order_lately_and_something_right_teach() -> None:
     assert ACTIVE_DAYS == 90
     something = [np.array([1])] * 4

@@ -9,8 +9,10 @@ import pytest
 from models import columns as col
 from models.errors import InvalidRequestError, NotEnoughDataError
 from models.next_best_product.messages import NextBestProductRequest
+from models.next_best_product.recommender import FittedRecommender
 from models.prediction import BatchOptions, Served
 from models.rivals.item_knn import ItemKNN
+from models.rivals.most_popular import MostPopular
 from models.rivals.personal_frequency import PersonalFrequency
 from tests.models.features.builders import AS_OF as CUTOFF
 from tests.models.features.builders import Person, line, spine, stack
@@ -20,6 +22,7 @@ from tests.models.next_best_product.corner_shop import (
     ask,
     examples_of,
     histories,
+    level_of,
     rows_of,
     served_shop,
     shop_prediction,
@@ -94,6 +97,7 @@ def test_a_table_has_a_row_for_each_product_and_one_of_nulls_without_any(served:
     found = served.prediction.table(served, ROWS, BatchOptions(k=3, mode="repeat"))
     ann = rows_of(found, col.CUSTOMER_ID, "ann")
     assert [(row[col.RANK], row[col.ITEM]) for row in ann] == [(1, "apple"), (2, "bread")]
+    assert ann[0][col.EXPLANATION] == "2 of 3 products: this customer bought no more that may be recommended"
     (dan,) = rows_of(found, col.CUSTOMER_ID, "dan")
     assert (dan[col.STATUS], dan[col.RANK], dan[col.ITEM]) == ("not_eligible", None, None)
     assert found[col.CUSTOMER_ID].to_pylist() == sorted(found[col.CUSTOMER_ID].to_pylist())
@@ -115,6 +119,16 @@ def test_a_table_equals_the_answers_of_the_service(served: Served, mode: Any, le
     assert [tuple(row.values()) for row in table] == expected
 
 
+def test_places_that_popularity_filled_have_no_score_in_a_table(served: Served) -> None:
+    found = served.prediction.table(served, ROWS, BatchOptions(k=3))
+    # nobody else bought what ann and bob bought but apples, which go with eggs
+    assert [row[col.ITEM] for row in rows_of(found, col.CUSTOMER_ID, "dan")] == ["apple", "eggs", "bread"]
+    assert [row[col.SCORE] for row in rows_of(found, col.CUSTOMER_ID, "dan")] == [None] * 3
+    ann = {row[col.ITEM]: row[col.SCORE] for row in rows_of(found, col.CUSTOMER_ID, "ann")}
+    assert ann["eggs"] > 0
+    assert not any(np.isnan(score) for score in ann.values() if score is not None)
+
+
 def test_a_table_of_nobody_is_empty(served: Served) -> None:
     assert served.prediction.table(served, ROWS[:0], BatchOptions()).num_rows == 0
 
@@ -128,10 +142,10 @@ def test_a_batch_by_category_is_refused_when_there_are_none(tmp_path: Path) -> N
 
 def test_the_example_asks_for_all_kinds_of_customers(served: Served) -> None:
     served.prediction.warm(served)
-    example = served.prediction.example(served)
-    found = ask(served, *example.pop("customers"), **example)
+    plain, basket = served.prediction.examples(served)
+    found = ask(served, *plain.pop("customers"), **plain)
     assert [each.status for each in found.answers] == ["ok", "not_eligible", "unknown_customer", "ok"]
-    assert NextBestProductRequest.model_validate(served.prediction.example(served)).k == 3
+    assert NextBestProductRequest.model_validate(basket).mode == "basket"
 
 
 def test_scores_of_products_have_no_percentiles(served: Served) -> None:
@@ -174,6 +188,20 @@ def test_lists_are_measured_on_those_who_bought_something_that_counts() -> None:
     new = prediction.measure(fitted, known, tasks["product_new"])
     bought = town.new_buyers(town.day(1))
     assert len(new.loss) == bought
+
+
+def test_coverage_is_of_the_items_that_anybody_ever_bought() -> None:
+    bought = {"ann": [("apple", 3), ("bread", 3)], "bob": [("apple", 4)]}
+    fitted = FittedRecommender("most_popular", {"product": level_of(MostPopular(), shoppers=bought)})
+    known = examples_of(histories(dict(enumerate(bought.values())), 2), [["bread"]] * 2, [["bread"]] * 2)
+    prediction = shop_prediction()
+    task = next(task for task in prediction.tasks if task.tag == "product_next_basket")
+    found = prediction.measure(fitted, known, task)
+    # apples and bread, in that order, are shown; coal and eggs are items that nobody bought
+    assert (found.items, found.offered) == (4, 2)
+    assert found.metrics()["coverage"] == 1
+    assert found.shown[:, :3].tolist() == [[0, 1, -1]] * 2
+    np.testing.assert_allclose(found.ndcg, [1 / np.log2(3)] * 2)
 
 
 def test_it_is_refused_when_too_few_bought_a_product() -> None:

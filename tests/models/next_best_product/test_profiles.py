@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.next_best_product.profiles import Profiles, events_of, flat, profiles_of
+from models.next_best_product.profiles import Profiles, among, events_of, flat, profiles_of
 from tests.models.next_best_product.corner_shop import APPLE, BREAD, COAL, EGGS, events, histories, profiles
 
 # customer 0: apples on three days, bread with the newest; customer 1: nothing; customer 2: coal once
@@ -113,3 +113,19 @@ def test_lists_lie_one_after_the_other() -> None:
     values, rows = flat((np.array([APPLE, EGGS]), np.array([], np.int64), np.array([COAL])))
     assert (values.tolist(), rows.tolist()) == ([APPLE, EGGS, COAL], [0, 0, 2])
     assert [len(each) for each in flat(())] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("values", "rising", "expected"),
+    [
+        ([5, 1, 9, 2, 5], [1, 2, 5], [True, True, False, True, True]),
+        # before the first, between two, after the last
+        ([0, 2, 4], [1, 3], [False, False, False]),
+        ([3, 1], [], [False, False]),
+        ([], [1, 3], []),
+        ([], [], []),
+    ],
+)
+def test_values_are_found_among_rising_ones(values: list[int], rising: list[int], expected: list[bool]) -> None:
+    found = among(np.array(values, np.int64), np.array(rising, np.int64))
+    assert (found.tolist(), found.dtype) == (expected, bool)

@@ -6,7 +6,7 @@ import pytest
 from models.next_best_product.asking import Asked
 from models.next_best_product.neighbours import together
 from models.next_best_product.profiles import profiles_of
-from models.next_best_product.reasons import Explainer, PastPurchase, Rule
+from models.next_best_product.reasons import Explainer, PastPurchase, Rule, Why
 from models.next_best_product.statistics import statistics_of
 from tests.models.next_best_product.corner_shop import APPLE, BREAD, COAL, DIESEL, EGGS, events
 
@@ -28,13 +28,19 @@ def explainer(orders: Sequence[Sequence[int]], own: Lines = (), basket: Sequence
     return Explainer(statistics_of(everybody), together(everybody), asked, 0)
 
 
+def why(item: int, orders: Sequence[Sequence[int]], own: Lines = (), basket: Sequence[int] | None = None) -> Why:
+    """Return what speaks for one item."""
+    (found,) = explainer(orders, own, basket).why(np.array([item]))
+    return found
+
+
 def test_a_past_purchase_comes_before_a_rule() -> None:
     own = [(0, APPLE, 3), (0, EGGS, 12), (0, EGGS, 5)]
-    assert explainer(SHOP, own).why(EGGS) == PastPurchase(orders=2, last_days=5)
+    assert why(EGGS, SHOP, own) == PastPurchase(orders=2, last_days=5)
 
 
 def test_a_rule_has_support_confidence_and_lift_by_hand() -> None:
-    found = explainer(SHOP, [(0, APPLE, 3)]).why(EGGS)
+    found = why(EGGS, SHOP, [(0, APPLE, 3)])
     assert isinstance(found, Rule)
     assert found.antecedent == APPLE
     # 6 of 20 orders hold both, 6 of the 8 with apples, and 11 of 20 hold eggs
@@ -42,7 +48,7 @@ def test_a_rule_has_support_confidence_and_lift_by_hand() -> None:
 
 
 def test_the_rule_with_the_highest_lift_is_told() -> None:
-    found = explainer(SHOP, [(0, APPLE, 3), (0, BREAD, 3)]).why(EGGS)
+    found = why(EGGS, SHOP, [(0, APPLE, 3), (0, BREAD, 3)])
     assert isinstance(found, Rule)
     # 5 of the 6 with bread
     assert found.antecedent == BREAD
@@ -51,33 +57,54 @@ def test_the_rule_with_the_highest_lift_is_told() -> None:
 
 def test_a_rule_that_lifts_nothing_is_no_reason() -> None:
     # every order with diesel holds coal, and so does every other one: the lift is 1
-    assert explainer(TWINS, [(0, DIESEL, 3)]).why(COAL) is None
+    assert why(COAL, TWINS, [(0, DIESEL, 3)]) is None
     # one more order without coal
-    found = explainer([*TWINS, (APPLE,)], [(0, DIESEL, 3)]).why(COAL)
+    found = why(COAL, [*TWINS, (APPLE,)], [(0, DIESEL, 3)])
     assert isinstance(found, Rule)
     assert found.lift == pytest.approx(11 / 10)
 
 
 def test_popularity_is_all_there_is_when_nothing_of_the_customer_goes_with_the_item() -> None:
-    assert explainer(SHOP, [(0, COAL, 3)]).why(EGGS) is None
-    assert explainer(SHOP).why(EGGS) is None
+    assert why(EGGS, SHOP, [(0, COAL, 3)]) is None
+    assert why(EGGS, SHOP) is None
     # four orders with both are too few for a rule
-    assert explainer([*[(APPLE, EGGS)] * 4, (COAL,)], [(0, APPLE, 3)]).why(EGGS) is None
+    assert why(EGGS, [*[(APPLE, EGGS)] * 4, (COAL,)], [(0, APPLE, 3)]) is None
 
 
 def test_the_rule_of_the_basket_comes_first_when_there_is_one() -> None:
     own = [(0, EGGS, 5)]
-    found = explainer(SHOP, own, basket=[APPLE]).why(EGGS)
+    found = why(EGGS, SHOP, own, basket=[APPLE])
     assert isinstance(found, Rule)
     assert found.antecedent == APPLE
-    assert explainer(SHOP, own, basket=[COAL]).why(EGGS) == PastPurchase(orders=1, last_days=5)
+    assert why(EGGS, SHOP, own, basket=[COAL]) == PastPurchase(orders=1, last_days=5)
 
 
 def test_a_rule_is_from_the_basket_and_not_from_the_history_in_basket_mode() -> None:
-    assert explainer(SHOP, [(0, APPLE, 3)], basket=[COAL]).why(EGGS) is None
+    assert why(EGGS, SHOP, [(0, APPLE, 3)], basket=[COAL]) is None
 
 
 def test_the_last_of_the_customers_items_is_found_and_what_lies_after_it_is_not() -> None:
-    one = explainer(SHOP, [(0, APPLE, 3), (0, COAL, 4)])
-    assert one.why(COAL) == PastPurchase(orders=1, last_days=4)
-    assert one.why(DIESEL) is None
+    own = [(0, APPLE, 3), (0, COAL, 4)]
+    assert why(COAL, SHOP, own) == PastPurchase(orders=1, last_days=4)
+    assert why(DIESEL, SHOP, own) is None
+
+
+def test_each_of_several_items_has_its_own_reason_in_their_order() -> None:
+    own = [(0, APPLE, 3), (0, COAL, 4), (0, COAL, 9)]
+    # best first is no order of the items
+    for items in ([EGGS, DIESEL, COAL, BREAD, APPLE], [APPLE, BREAD, COAL, DIESEL, EGGS], [COAL, EGGS]):
+        found = explainer(SHOP, own).why(np.array(items))
+        assert found == tuple(why(item, SHOP, own) for item in items)
+    eggs, coal, apple = explainer(SHOP, own).why(np.array([EGGS, COAL, APPLE]))
+    assert isinstance(eggs, Rule)
+    assert (coal, apple) == (PastPurchase(2, 4), PastPurchase(1, 3))
+    assert explainer(SHOP, own, basket=[BREAD]).why(np.array([EGGS, COAL, BREAD])) == (
+        why(EGGS, SHOP, own, [BREAD]),
+        PastPurchase(2, 4),
+        None,
+    )
+
+
+def test_nothing_is_said_of_no_items() -> None:
+    for own in ((), [(0, APPLE, 3)]):
+        assert explainer(SHOP, own).why(np.array([], np.int64)) == ()

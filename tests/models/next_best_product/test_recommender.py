@@ -81,8 +81,8 @@ def test_the_best_are_ordered_by_score_then_popularity_then_position() -> None:
 def test_places_that_are_left_are_filled_with_what_is_popular() -> None:
     found = level({COAL: 0.4}).rank(Asked(ANN, "any"), 3)
     assert found.items[0].tolist() == [COAL, APPLE, BREAD]
-    # the score of a filled place is the share of buyers in the last 30 days
-    assert found.scores[0].tolist() == [0.4, 1.0, 3 / 5]
+    # the method says nothing of a filled place
+    np.testing.assert_array_equal(found.scores[0], [0.4, np.nan, np.nan])
     assert found.why[0] == (PastPurchase(1, 9), None, None)
     assert found.fallbacks[0].tolist() == [False, True, True]
 
@@ -109,6 +109,7 @@ def test_only_what_was_bought_is_answered_in_mode_repeat() -> None:
 def test_a_place_that_popularity_filled_has_its_past_purchase_as_reason_in_mode_repeat() -> None:
     found = level().rank(Asked(ANN, "repeat"), 5)
     assert found.why[0] == (PastPurchase(2, 3), PastPurchase(1, 9))
+    np.testing.assert_array_equal(found.scores[0], [np.nan, np.nan])
     assert not found.fallbacks[0].any()
 
 
@@ -180,10 +181,10 @@ def test_scores_are_the_ten_best_of_each_mode_and_level() -> None:
     customers = Customers(["a", "b"], known.as_of, np.ones((2, 1), np.float32), ("orders",), known)
     found = FittedRecommender("told", {"product": level({APPLE: 0.9, COAL: 0.8, BREAD: 0.7})}).score(customers)
     assert found.shape == (2, 20)
-    # any: three scored, then eggs, which nobody bought lately; new: bread and eggs
-    np.testing.assert_allclose(found[0], [0.9, 0.8, 0.7, *[0.0] * 7, 0.7, *[0.0] * 9])
-    # somebody without a history: popularity, twice
-    np.testing.assert_allclose(found[1], [1, 3 / 5, 1 / 5, *[0] * 7] * 2)
+    # any: three scored, then eggs, filled by popularity, then no more; new: bread and eggs
+    np.testing.assert_allclose(found[0], [0.9, 0.8, 0.7, np.nan, *[0.0] * 6, 0.7, np.nan, *[0.0] * 8], equal_nan=True)
+    # somebody without a history: popularity fills four places, twice
+    np.testing.assert_array_equal(found[1], [*[np.nan] * 4, *[0] * 6] * 2)
     nobody = customers.take(np.array([], np.int64))
     assert FittedRecommender("told", {"product": level()}).score(nobody).shape == (0, 20)
 
@@ -194,7 +195,8 @@ def test_customers_without_histories_are_scored_as_such_who_bought_nothing() -> 
     bought_nothing = Customers(["a", "b"], known.as_of, np.ones((2, 1), np.float32), ("orders",), known)
     without = replace(bought_nothing, histories=None)
     np.testing.assert_array_equal(fitted.score(without), fitted.score(bought_nothing))
-    assert fitted.score(without)[0, 0] == 1
+    # apples are not scored for somebody of whom nothing is known: popularity fills four places in each mode
+    np.testing.assert_array_equal(fitted.score(without), [[*[np.nan] * 4, *[0] * 6] * 2] * 2)
 
 
 def test_only_levels_that_chose_anything_tell_their_choices() -> None:

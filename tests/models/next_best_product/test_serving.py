@@ -57,8 +57,8 @@ def test_products_have_names_categories_scores_and_reasons(frequent: Served) -> 
     assert bread.reason.text == "bought on 1 day, last 3 days ago"
     assert not apple.fallback
     assert (eggs.product_id, eggs.fallback, eggs.reason.kind) == ("eggs", True, "popularity")
-    # six of the ten
-    assert eggs.score == 0.6
+    # six of the ten; the method says nothing of it
+    assert eggs.score is None
     assert eggs.reason.text == "60.0% of all customers bought it in the last 30 days"
     assert (eggs.reason.item, eggs.reason.support, eggs.reason.count) == (None, None, None)
 
@@ -102,6 +102,7 @@ def test_popular_products_are_flagged_when_there_is_no_usable_history(
     assert (found.customer_id, found.status, found.explanation) == (name, status, said)
     assert ids(found) == ["apple", "eggs"]
     assert all(each.fallback and each.reason.kind == "popularity" for each in found.products)
+    assert [each.score for each in found.products] == [None, None]
     again = one(near, name, k=2, mode="repeat")
     assert (again.status, again.products) == (status, [])
     assert again.explanation == f"{said}; 0 of 2 products: this customer bought no more that may be recommended"
@@ -112,9 +113,11 @@ def test_it_is_explained_when_there_are_fewer_than_wanted(frequent: Served) -> N
         "2 of 5 products: this customer bought no more that may be recommended"
     )
     assert one(frequent, "ann", k=5, mode="new").explanation == (
-        "2 of 5 products: the filters leave no more that this customer never bought"
+        "2 of 5 products: no more that this customer never bought may be recommended"
     )
-    assert one(frequent, "ann", k=5).explanation == "4 of 5 products: the filters leave no more"
+    assert one(frequent, "ann", k=5).explanation == "4 of 5 products: no more may be recommended"
+    basket = one(frequent, "ann", k=5, mode="basket", basket=["apple"])
+    assert basket.explanation == "3 of 5 products: no more may be recommended"
     assert one(frequent, "ann", k=4).explanation is None
 
 
@@ -151,7 +154,7 @@ def test_it_is_explained_when_filters_leave_nothing(frequent: Served) -> None:
     for filters in nothing:
         found = one(frequent, "ann", k=3, filters=filters)
         assert (found.status, found.products) == ("ok", [])
-        assert found.explanation == "0 of 3 products: the filters leave no more"
+        assert found.explanation == "0 of 3 products: no more may be recommended"
 
 
 @pytest.mark.parametrize("name", [name for name in SHOPPERS if name != "dan"])
@@ -252,6 +255,8 @@ def test_products_of_a_basket_that_are_not_known_are_listed_and_ignored(near: Se
     found = ask(near, "ann", mode="basket", basket=["milk", "apple", "diesel"])
     assert found.unknown_products == ["milk", "diesel"]
     assert found.answers == plain.answers
+    again = ask(near, "ann", mode="basket", basket=["milk", "apple", "diesel", "milk", "apple", "diesel", "milk"])
+    assert again == found
     assert ask(near, "ann", mode="basket", basket=["coal", "apple"], level="category").unknown_products == ["coal"]
 
 
@@ -261,6 +266,8 @@ def test_a_basket_of_which_nothing_is_known_is_refused(near: Served) -> None:
     ) as e:
         ask(near, "ann", mode="basket", basket=["milk", "diesel"])
     assert e.value.field == "basket"
+    with pytest.raises(InvalidRequestError, match=r"basket: none of the 3 products is known or recommended.*'milk'"):
+        ask(near, "ann", mode="basket", basket=["milk", "diesel", "milk"])
 
 
 def test_unknown_names_in_a_filter_are_refused(near: Served) -> None:

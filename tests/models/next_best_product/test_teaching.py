@@ -138,14 +138,72 @@ def test_what_is_read_once_is_kept_for_the_next_method() -> None:
 
 
 def test_only_so_many_cutoffs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KEPT_SNAPSHOTS", 2)
+    monkeypatch.setattr(module, "KEPT", 2)
     teaching = Teaching(shop_prediction().settings)
-    oldest, *others = (town.examples().at([town.day(back)]) for back in (3, 2, 1))
-    first = teaching.known("product", oldest)
-    assert teaching.known("product", oldest) is first
-    for each in others:
-        teaching.known("product", each)
-    assert teaching.known("product", oldest) is not first
+    cutoffs = [town.examples().at([town.day(back)]) for back in (3, 2, 1)]
+    oldest, second, newest = (teaching.known("product", each) for each in cutoffs)
+    # the oldest made room for the newest
+    assert teaching.known("product", cutoffs[1]) is second
+    assert teaching.known("product", cutoffs[2]) is newest
+    assert teaching.known("product", cutoffs[0]) is not oldest
+    # and what makes room next is the one that has been there longest
+    assert teaching.known("product", cutoffs[2]) is newest
+    assert teaching.known("product", cutoffs[1]) is not second
+
+
+def test_what_is_kept_for_rankers_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT", 2)
+    # so many buyers that some products are no items yet three months before
+    teaching = Teaching(shop_prediction(min_buyers=215).settings)
+    now, before = town.examples(), town.examples().known_by(town.day(3))
+
+    def kept(level: str, examples: Examples) -> tuple[dict[Any, Any], int]:
+        learnt, _ = teach(teaching, examples, level)
+        return learnt.kept, learnt.now.profiles.items
+
+    (product, many), (category, _) = kept("product", now), kept("category", now)
+    assert product is not category
+    # the same items at another level's turn, and at another limit: kept
+    assert kept("product", now)[0] is product
+    assert kept("category", before)[0] is category
+    # other items make room of what was there first
+    other, few = kept("product", before)
+    assert few < many
+    assert other is not product
+    assert kept("category", now)[0] is category
+    assert kept("product", before)[0] is other
+    assert kept("product", now)[0] is not product
+    # now the categories were the oldest
+    assert kept("product", before)[0] is other
+    assert kept("category", now)[0] is not category
+
+
+def test_what_was_made_is_kept_until_it_is_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT", 2)
+    cache: dict[str, str] = {}
+    made: list[str] = []
+
+    def bounded(key: str) -> str:
+        return module._bounded(cache, key, lambda: made.append(key) or key.upper())  # type: ignore[func-returns-value]
+
+    assert [bounded(key) for key in "abab"] == ["A", "B", "A", "B"]
+    assert made == ["a", "b"]
+    assert bounded("c") == "C"
+    assert cache == {"b": "B", "c": "C"}
+    assert [bounded(key) for key in "bca"] == ["B", "C", "A"]
+    assert (made, cache) == (["a", "b", "c", "a"], {"c": "C", "a": "A"})
+
+
+def test_nothing_makes_room_for_what_could_not_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT", 1)
+    cache = {"a": "A"}
+
+    def refuse() -> str:
+        raise NotEnoughDataError("too little")
+
+    with pytest.raises(NotEnoughDataError):
+        module._bounded(cache, "b", refuse)
+    assert cache == {"a": "A"}
 
 
 def test_examples_are_seen_with_the_items_of_a_fitted_level() -> None:

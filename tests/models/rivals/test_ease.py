@@ -1,9 +1,19 @@
 import numpy as np
+import pytest
 
 from models.next_best_product.asking import NOT_SCORED, Asked
 from models.next_best_product.statistics import statistics_of
 from models.rivals.ease import EASE, REPEAT_STRENGTH
-from tests.models.next_best_product.corner_shop import APPLE, BREAD, NO_RULES, events, fitted_scorer, profiles
+from tests.models.next_best_product.corner_shop import (
+    APPLE,
+    BREAD,
+    COAL,
+    EGGS,
+    NO_RULES,
+    events,
+    fitted_scorer,
+    profiles,
+)
 
 # customer 0: apples in both orders, bread in one; customer 1: apples and eggs; customer 2: eggs; customer 3: bread
 LINES = [(0, 0, 2), (0, 0, 9), (0, 1, 9), (1, 0, 3), (1, 4, 3), (2, 4, 8), (3, 1, 1)]
@@ -34,6 +44,37 @@ def test_the_next_basket_is_scored_by_shares_of_the_orders() -> None:
 def test_new_products_are_scored_by_what_was_ever_bought() -> None:
     found = fitted_scorer(EASE(), LINES, customers=4).score(Asked(ANN, "new"))
     np.testing.assert_allclose(found[0], expected(np.array([1.0, 1, 0, 0, 0]), BOUGHT, NEW_STRENGTH), rtol=1e-4)
+
+
+def test_the_basket_counts_as_what_is_always_bought() -> None:
+    fitted = fitted_scorer(EASE(), LINES, customers=4)
+    # customer 0 holds eggs, customer 1, who never bought anything, apples and bread
+    found = fitted.score(Asked(ANN, "basket", baskets=(np.array([EGGS]), np.array([APPLE, BREAD]))))
+    np.testing.assert_allclose(found[0], expected(np.array([1, 1 / 3, 0, 0, 1]), SHARES, REPEAT_STRENGTH), rtol=1e-5)
+    np.testing.assert_allclose(found[1], expected(np.array([1.0, 1, 0, 0, 0]), SHARES, REPEAT_STRENGTH), rtol=1e-5)
+    # as somebody with one order of just that, who has no basket
+    always = profiles([(0, APPLE, 5), (0, BREAD, 5)], customers=1)
+    np.testing.assert_array_equal(found[1], fitted.score(Asked(always, "any"))[0])
+
+
+def test_a_basket_of_one_item_is_completed_by_hand() -> None:
+    # two customers bought apples and bread, one bread alone: the gram is [[2, 2], [2, 3]] and 0.3 on the diagonal, its
+    # inverse [[3.3, -2], [-2, 2.3]] over its determinant; each column over its own diagonal
+    lines = [(0, APPLE, 1), (0, BREAD, 1), (1, APPLE, 1), (1, BREAD, 1), (2, BREAD, 1)]
+    fitted = fitted_scorer(EASE(), lines, customers=3)
+    baskets = (np.array([APPLE]), np.array([BREAD]), np.array([COAL]), np.array([], np.int64))
+    found = fitted.score(Asked(profiles([], customers=4), "basket", baskets=baskets))
+    assert found[0, BREAD] == pytest.approx(2 / 2.3)
+    assert found[1, APPLE] == pytest.approx(2 / 3.3)
+    # nobody bought coal, and nothing lies in the last basket
+    for row, others in ((0, [APPLE, COAL, EGGS]), (1, [BREAD, COAL, EGGS]), (2, range(5)), (3, range(5))):
+        assert (found[row, list(others)] == NOT_SCORED).all()
+
+
+def test_an_empty_basket_changes_nothing() -> None:
+    fitted = fitted_scorer(EASE(), LINES, customers=4)
+    empty = (np.array([], np.int64),) * 2
+    np.testing.assert_array_equal(fitted.score(Asked(ANN, "basket", baskets=empty)), fitted.score(Asked(ANN, "any")))
 
 
 def test_nothing_is_scored_when_nothing_was_bought() -> None:
