@@ -165,7 +165,7 @@ def score(
     options = _batch_options(prediction, {"reasons": reasons, "k": k, "mode": mode, "level": level})
     with steps(quiet=json) as step:
         rows = _score(settings, name, out, step, options)
-    show({"rows": rows, "out": str(out)} if json else f"{rows:,} customers scored: {out}")
+    show({"customers": rows, "out": str(out)} if json else f"{rows:,} customers scored: {out}")
 
 
 @app.command()
@@ -215,7 +215,7 @@ def run(
         files = {name: folder / f"{name}.parquet" for name in manifest.predictions if name in batch}
         rows = {name: _score(settings, name, file, step, BatchOptions()) for name, file in files.items()}
     lines = [f"{name}: {rows[name]:,} customers scored: {files[name]}" for name in files]
-    show({**_release(manifest), "rows": rows} if json else "\n".join([_release_sentence(manifest), *lines]))
+    show({**_release(manifest), "customers": rows} if json else "\n".join([_release_sentence(manifest), *lines]))
 
 
 @app.command()
@@ -399,7 +399,7 @@ def _batch_options(prediction: Prediction, asked: dict[str, Any]) -> BatchOption
     given = {option: value for option, value in asked.items() if value is not None}
     for option in given:
         if prediction.in_batch and option not in prediction.batch_options:
-            heeded = ", ".join(f"--{each}" for each in asked if each in prediction.batch_options)
+            heeded = ", ".join(f"--{each}" for each in asked if each in prediction.batch_options) or "none of them"
             raise InvalidRequestError(f"foresell score {prediction.name} has no --{option}; it has {heeded}")
     return BatchOptions(**given)
 

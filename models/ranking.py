@@ -21,18 +21,15 @@ class RankingMeasurement:
         NDCG at 10, the share of the right items among the first 10, and the share of the list that is not personal.
     shown : int64 array, shape (n, 10)
         The items of each list; -1 = none.
-    items : int
-        How many items there are.
-    offered : int
-        How many of them may be shown at all.
+    offered : bool array, shape (items,)
+        Which items may be shown at all.
     """
 
     ndcg: Vector
     recall: Vector
     fallback: Vector
     shown: NDArray[np.int64]
-    items: int
-    offered: int
+    offered: NDArray[np.bool_]
 
     @property
     def loss(self) -> Vector:
@@ -45,15 +42,15 @@ class RankingMeasurement:
         return {
             "ndcg_10": _mean(self.ndcg, w),
             "recall_10": _mean(self.recall, w),
-            "coverage": self._shown_at_all(w > 0) / max(self.offered, 1),
+            "coverage": self._shown_at_all(w > 0) / max(int(self.offered.sum()), 1),
             "fallback_share": _mean(self.fallback, w),
         }
 
     def _shown_at_all(self, rows: NDArray[np.bool_]) -> int:
         # a mask: sorting the items in each of hundreds of bootstrap draws would cost more than ranking them
-        seen = np.zeros(self.items + 1, bool)
+        seen = np.zeros(len(self.offered) + 1, bool)
         seen[self.shown[rows]] = True
-        return int(seen[:-1].sum())
+        return int((seen[:-1] & self.offered).sum())
 
 
 def measured(
@@ -61,8 +58,7 @@ def measured(
     fallbacks: Sequence[NDArray[np.bool_]],
     right: Sequence[NDArray[np.int64]],
     *,
-    items: int,
-    offered: int,
+    offered: NDArray[np.bool_],
 ) -> RankingMeasurement:
     """Measure the lists of n customers.
 
@@ -74,10 +70,8 @@ def measured(
         Where an item is not personal.
     right : sequence of int64 array, length n
         What was right, at least one each, rising.
-    items : int
-        How many items there are.
-    offered : int
-        How many of them may be shown at all; coverage is of these.
+    offered : bool array, shape (items,)
+        Which items may be shown at all; coverage is of these.
 
     Notes
     -----
@@ -88,7 +82,7 @@ def measured(
     for row, each in enumerate(ranked):
         shown[row, : min(len(each), TOP)] = each[:TOP]
     wanted = np.array([len(each) for each in right], np.int64)
-    hits = _hits(shown, right, items)
+    hits = _hits(shown, right, len(offered))
     gains = 1 / np.log2(np.arange(2, TOP + 2))
     best = np.concatenate([[0.0], np.cumsum(gains)])[np.minimum(wanted, TOP)]
     return RankingMeasurement(
@@ -96,7 +90,6 @@ def measured(
         recall=hits.sum(axis=1) / wanted,
         fallback=np.array([each[:TOP].mean() if len(each) else 0.0 for each in fallbacks], float),
         shown=shown,
-        items=items,
         offered=offered,
     )
 

@@ -168,7 +168,7 @@ def test_a_prediction_that_needs_seeds_is_sent_to_its_own_command(
 def test_the_daily_job_publishes_and_scores_everybody(command: Command, own_shop: Path, tmp_path: Path) -> None:
     said = command("run", "--workspace", own_shop, "--out", tmp_path / "scores", "--json")
     assert said.code == 0
-    rows = json.loads(said.out)["rows"]
+    rows = json.loads(said.out)["customers"]
     assert set(rows) == {each.name for each in predictions() if each.in_batch}
     assert (rows["churn"], rows["repurchase"]) == (300, 300)
     assert Releases(own_shop / "releases").current_name() == "r000002"

@@ -104,11 +104,11 @@ class Recommendation(Message):
     category: str | None = Field(description="The category; of a product, its own; null = not known.")
     name: str | None = Field(description="The product's name; null = not known.", examples=["Banana"])
     score: float | None = Field(
-        description="Higher is better, comparable within one mode and level; null where popularity filled the place.",
+        description="Higher is better within one mode and level; null where popularity filled a place that was left.",
         examples=[0.61],
     )
     reason: ProductReason = Field(description="Why.")
-    fallback: bool = Field(description="True where it is not personal: popularity filled the place.")
+    fallback: bool = Field(description="True where nothing of the customer's own speaks for it: it is popular.")
 
 
 class NextBestProductAnswer(Message):

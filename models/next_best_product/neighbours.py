@@ -18,7 +18,7 @@ MAX_OWN = 100
 BLOCK = 256
 RULES = 50
 MIN_TOGETHER = 5
-"""Orders that must hold both items before they make a rule."""
+"""Buyers, or orders, that two items must have in common before they are related."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def similar_items(profiles: Profiles) -> Neighbours:
     kept = np.sort(order[np.arange(len(order)) - starts < MAX_OWN])
     indptr = np.searchsorted(profiles.row[kept], np.arange(profiles.customers + 1))
     shape = (profiles.customers, profiles.items)
-    return _nearest(csr(np.ones(len(kept), np.float32), profiles.item[kept], indptr, shape), NEIGHBOURS, least=2)
+    return _nearest(csr(np.ones(len(kept), np.float32), profiles.item[kept], indptr, shape), NEIGHBOURS)
 
 
 def together(events: Events) -> Neighbours:
@@ -77,15 +77,15 @@ def together(events: Events) -> Neighbours:
     order = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(events.row)]))
     indptr = np.searchsorted(order, np.arange(len(starts) + 1))
     baskets = csr(np.ones(len(events.item), np.float32), events.item, indptr, (len(starts), events.items))
-    return _nearest(baskets, RULES, least=MIN_TOGETHER, counts=True)
+    return _nearest(baskets, RULES, counts=True)
 
 
-def _nearest(bought: "sparse.csr_array", kept: int, *, least: int, counts: bool = False) -> Neighbours:
+def _nearest(bought: "sparse.csr_array", kept: int, *, counts: bool = False) -> Neighbours:
     """Return the ``kept`` items of the highest cosine for each item, a block of items at a time."""
     sizes = np.asarray(bought.sum(axis=0), np.float32).ravel()
     norms = np.sqrt(np.maximum(sizes, np.float32(1)))
     buyers = bought.T.tocsr()
-    found = [_nearest_of(buyers, bought, norms, start, kept, least) for start in range(0, len(norms), BLOCK)]
+    found = [_nearest_of(buyers, bought, norms, start, kept) for start in range(0, len(norms), BLOCK)]
     nothing = np.empty(0, np.int64)
     rows = np.concatenate([nothing, *(each[0] for each in found)])
     columns = np.concatenate([nothing, *(each[1] for each in found)])
@@ -96,19 +96,14 @@ def _nearest(bought: "sparse.csr_array", kept: int, *, least: int, counts: bool 
 
 
 def _nearest_of(
-    buyers: "sparse.csr_array", bought: "sparse.csr_array", norms: Singles, start: int, kept: int, least: int
+    buyers: "sparse.csr_array", bought: "sparse.csr_array", norms: Singles, start: int, kept: int
 ) -> tuple[Ints, Ints, Singles]:
-    common = (buyers[start : start + BLOCK] @ bought).toarray()
-    common[common < least] = 0
-    own = np.arange(len(common))
-    common[own, start + own] = 0
-    cosine = common / (norms[start : start + BLOCK, None] * norms)
-    if cosine.shape[1] > kept:
-        # negated: selecting near the end of mostly equal values is many times slower
-        limit = -np.partition(-cosine, kept - 1, axis=1)[:, kept - 1 : kept]
-        cosine[cosine < limit] = 0
-    rows, columns = np.nonzero(cosine)
-    order = np.lexsort((columns, -cosine[rows, columns], rows))
-    rank = np.arange(len(order)) - np.searchsorted(rows, rows)
-    order = np.sort(order[rank < kept])
-    return rows[order] + start, columns[order], common[rows[order], columns[order]]
+    common = (buyers[start : start + BLOCK] @ bought).tocoo()
+    rows, columns, both = common.row + start, common.col, common.data
+    fits = (both >= MIN_TOGETHER) & (rows != columns)
+    rows, columns, both = rows[fits], columns[fits], both[fits]
+    order = np.lexsort((columns, -both / (norms[rows] * norms[columns]), rows))
+    rank = np.arange(len(order)) - np.searchsorted(rows[order], rows[order])
+    order = order[rank < kept]
+    order = order[np.lexsort((columns[order], rows[order]))]
+    return rows[order].astype(np.int64), columns[order].astype(np.int64), both[order]

@@ -48,6 +48,9 @@ PRODUCT = "product_"
 """What the tags of the product level begin with."""
 
 
+_BASKET_DRAWN = 50
+
+
 class NextBestProduct(Prediction):
     """Products that a customer will buy in the next ``horizon`` days, ranked.
 
@@ -151,8 +154,7 @@ class NextBestProduct(Prediction):
             ranked.items,
             ranked.fallbacks,
             [right[row] for row in taught],
-            items=len(level.vocabulary),
-            offered=int((level.statistics.buyers > 0).sum()),
+            offered=level.statistics.buyers > 0,
         )
 
     def drivers(self, fitted: Fitted, customers: Customers, medians: Matrix) -> dict[str, float]:
@@ -178,7 +180,9 @@ class NextBestProduct(Prediction):
         """Ask for a known customer, somebody unknown and a history sent inline; then complete a basket."""
         known = served.known_customers(1)
         asked: list[dict[str, Any]] = [{"customers": [*known, NOBODY, inline_customer(served)], "k": 3}]
-        if basket := bought_most(served.store, 2):
+        most = bought_most(served.store, _BASKET_DRAWN)
+        items = _opened(served, "product")[1].items(most)
+        if basket := [product for product, item in zip(most, items.tolist(), strict=True) if item >= 0][:2]:
             asked.append({"customers": known, "mode": "basket", "basket": basket, "k": 3})
         return asked
 

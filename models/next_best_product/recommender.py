@@ -224,15 +224,19 @@ class FittedRecommender:
     def score(self, customers: Customers) -> Scores:
         """Return the ten best scores of each level in the modes any and new, shape (n, 20 x levels); 0 = no more.
 
-        Customers without histories are scored as such who bought nothing.
+        Where popularity filled a place it is the share of buyers. Customers without histories are scored as such who
+        bought nothing.
         """
         columns = [np.zeros((len(customers), 0))]
         for level in self.levels.values():
             profiles = profiles_of(_events(customers, level))
             for mode in SCORED_MODES:
                 ranked = level.rank(Asked(profiles, mode), TOP)  # type: ignore[arg-type]
-                padded = [np.r_[scores, np.zeros(TOP - len(scores))] for scores in ranked.scores]
-                columns.append(np.array(padded).reshape(-1, TOP))
+                found = np.zeros((len(customers), TOP))
+                for row, (items, scores) in enumerate(zip(ranked.items, ranked.scores, strict=True)):
+                    shares = level.statistics.popularity[items]
+                    found[row, : len(items)] = np.where(np.isnan(scores), shares, scores)
+                columns.append(found)
         return np.column_stack(columns)
 
     def parts(self) -> Mapping[str, bytes]:

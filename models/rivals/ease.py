@@ -49,7 +49,7 @@ class FittedEASE:
         else:
             shares = known.matrix(known.order_shares)
             # what lies in the basket counts as what is always bought
-            found = self.shares.scores(shares + asked.basket_matrix() if asked.baskets else shares)
+            found = self.shares.scores(shares.maximum(asked.basket_matrix()) if asked.baskets else shares)
         return np.where(found > 0, found, NOT_SCORED)
 
     def parts(self) -> Mapping[str, bytes]:
