@@ -4,8 +4,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 SPARK_STAMP := .venv/.spark
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# uv is many times faster; pip knows mirrors that are configured for pip alone
-install = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) || $(PIP) --require-hashes -r $(1)
+# uv is many times faster; pip knows mirrors that are configured for pip alone. Compiled once, not at every start
+install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(1) || $(PIP) --require-hashes -r $(1)
 
 .PHONY: help install demo serve ui test test-slow lint lock clean
 

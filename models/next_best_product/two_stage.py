@@ -117,13 +117,13 @@ class TwoStageMethod:
 
     def load(self, parts: Mapping[str, bytes], statistics: Statistics, rules: Neighbours) -> TwoStage:
         """Return what ``parts`` hold."""
+        import lightgbm as lgb
+
         array = {name.removesuffix(".npy"): npy_array(each) for name, each in parts.items() if name.endswith(".npy")}
         similar = Neighbours(
             array["similar_indptr"], array["similar_indices"].astype(np.int64), array["similar_values"]
         )
         affinity = Affinity(array["affinity_items"], array["affinity_weights"])
-        import lightgbm as lgb
-
         rankers = {
             mode: lgb.Booster(model_str=parts[f"ranker_{mode}.txt"].decode())
             for mode in RANKERS
@@ -185,9 +185,9 @@ def _check(taught: Sequence[Mapping[str, Taught]]) -> None:
 
 
 def _ranker(examples: list[Taught], trees: int, seed: int) -> "lgb.Booster":
-    features, bought = (np.concatenate(each) for each in zip(*examples, strict=True))
     import lightgbm as lgb
 
+    features, bought = (np.concatenate(each) for each in zip(*examples, strict=True))
     parameters = {**PARAMETERS, "learning_rate": LEARNING_RATE, "seed": seed}
     return lgb.train(parameters, lgb.Dataset(features, bought.astype(np.float32)), trees)
 

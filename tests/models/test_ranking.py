@@ -16,15 +16,14 @@ def measurement(
     filled: Sequence[Sequence[bool]] | None = None,
     *,
     count: int = 20,
-    offered: int | None = None,
+    offered: Sequence[int] | None = None,
 ) -> RankingMeasurement:
     fallbacks = filled or [[False] * len(each) for each in ranked]
     return measured(
         [items(*each) for each in ranked],
         [np.array(each, bool) for each in fallbacks],
         [items(*each) for each in right],
-        items=count,
-        offered=count if offered is None else offered,
+        offered=np.ones(count, bool) if offered is None else np.isin(np.arange(count), offered),
     )
 
 
@@ -87,19 +86,37 @@ def test_coverage_is_the_share_of_the_items_that_anybody_sees() -> None:
 
 
 def test_coverage_is_of_what_may_be_shown_at_all() -> None:
-    # three items are seen, 1, 2 and 3: of twenty, of which four may be shown
+    # three items are seen, 1, 2 and 3, all of which may be shown: of twenty, of four, of just these
     seen = [[1, 2], [2, 3]]
-    for offered in (20, 4, 3):
+    for offered in (range(20), [1, 2, 3, 19], [1, 2, 3]):
         found = measurement(seen, [[1], [1]], count=20, offered=offered)
-        assert found.metrics()["coverage"] == 3 / offered
+        assert found.metrics()["coverage"] == 3 / len(offered)
         # the first customer, twice, sees two
-        assert found.metrics(np.array([2.0, 0.0]))["coverage"] == 2 / offered
+        assert found.metrics(np.array([2.0, 0.0]))["coverage"] == 2 / len(offered)
         np.testing.assert_array_equal(found.ndcg, measurement(seen, [[1], [1]]).ndcg)
 
 
+def test_what_is_shown_but_not_offered_covers_nothing() -> None:
+    # 0, 1, 2 and 4 are seen; of what may be shown, 1, 2 and 3, two are among them
+    seen = [[1, 0, 2], [4, 2], [0, 1]]
+    right = [[0], [2], [1]]
+    found = measurement(seen, right, count=5, offered=[1, 2, 3])
+    assert found.metrics()["coverage"] == 2 / 3
+    # more is seen than may be shown: all of it is covered, and no more than all
+    assert measurement(seen, right, count=5, offered=[1, 2]).metrics()["coverage"] == 1
+    assert measurement(seen, right, count=5, offered=[3]).metrics()["coverage"] == 0
+    # the second customer alone sees 2
+    assert found.metrics(np.array([0.0, 3.0, 0.0]))["coverage"] == 1 / 3
+    # a hit is a hit whether it may be shown or not: items 0, 2 and 1 are at the second place
+    np.testing.assert_allclose(found.ndcg, [1 / np.log2(3)] * 3)
+    assert found.recall.tolist() == [1, 1, 1]
+
+
 def test_nothing_is_covered_when_nothing_may_be_shown() -> None:
-    found = measurement([[], []], [[1], [2]], count=20, offered=0)
+    found = measurement([[], []], [[1], [2]], count=20, offered=[])
     assert found.metrics() == {"ndcg_10": 0, "recall_10": 0, "coverage": 0, "fallback_share": 0}
+    # nor by what is shown all the same
+    assert measurement([[3], [4]], [[1], [2]], count=20, offered=[]).metrics()["coverage"] == 0
 
 
 def test_the_share_of_fallbacks_is_of_the_first_ten_of_each_list() -> None:

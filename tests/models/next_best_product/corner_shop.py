@@ -97,18 +97,25 @@ def level_with(method: ItemMethod, vocabulary: Vocabulary, known: Histories) -> 
     return Level(vocabulary, now.statistics, now.rules, scorer)
 
 
-def served_shop(folder: Path, method: ItemMethod, *, grouped: bool = True, **settings: Any) -> Served:
-    """Serve the shoppers with a method that was taught by them."""
-    levels = {"product": level_of(method)}
+def served_shop(
+    folder: Path,
+    method: ItemMethod,
+    *,
+    grouped: bool = True,
+    shoppers: Mapping[str, Lines] = SHOPPERS,
+    **settings: Any,
+) -> Served:
+    """Serve shoppers with a method that was taught by them."""
+    levels = {"product": level_of(method, shoppers=shoppers)}
     if grouped:
-        levels["category"] = level_of(method, col.SUBCATEGORY)
+        levels["category"] = level_of(method, col.SUBCATEGORY, shoppers)
     columns = [name for name in products().column_names if grouped or name not in GROUPINGS]
-    known = histories(dict(enumerate(SHOPPERS.values())), len(SHOPPERS))
-    orders = np.array([len({age for _, age in lines}) for lines in SHOPPERS.values()], np.float32)
-    batch = pa.RecordBatch.from_pydict({col.CUSTOMER_ID: list(SHOPPERS), "orders": orders})
+    known = histories(dict(enumerate(shoppers.values())), len(shoppers))
+    orders = np.array([len({age for _, age in lines}) for lines in shoppers.values()], np.float32)
+    batch = pa.RecordBatch.from_pydict({col.CUSTOMER_ID: list(shoppers), "orders": orders})
     features = FeatureSettings(**settings)
     write_store(
-        folder, [batch], customers=len(SHOPPERS), products=products().select(columns), purchases=known.purchases,
+        folder, [batch], customers=len(shoppers), products=products().select(columns), purchases=known.purchases,
         as_of=AS_OF, names=("orders",), fingerprint="f" * 64, settings=features,
     )  # fmt: skip
     return Served(

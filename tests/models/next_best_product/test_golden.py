@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 
 from models import columns as col
@@ -6,9 +8,12 @@ from models.next_best_product.recommender import FittedRecommender
 from models.prediction import Customers
 from models.purchases import Histories
 from models.rivals.personal_frequency import PersonalFrequency
-from tests.models.next_best_product.corner_shop import level_of
+from tests.models.next_best_product.corner_shop import AS_OF, histories, level_of, products
 
 COUNT = 16
+# in the last 30 days seven of the ten shoppers bought apples, one bread and six others eggs, both of which are bakery;
+# coal was bought earlier
+SHARES = {"category": [0.7, 0.7], "product": [0.7, 0.1, 0.0, 0.6]}
 
 
 def recommender(*levels: str) -> FittedRecommender:
@@ -46,9 +51,33 @@ def test_they_can_be_scored_at_any_levels() -> None:
         features = np.ones((COUNT, 1), np.float32)
         scores = fitted.score(Customers([""] * COUNT, histories.as_of, features, ("orders",), histories))
         assert scores.shape == (COUNT, 20 * len(levels))
-        first = scores.reshape(COUNT, -1, 10)[:, :, 0].reshape(COUNT, len(levels), 2)
-        # any: everybody has a first item of their own; new: this method leaves every place to popularity
-        assert np.isfinite(first[:, :, 0]).all()
-        assert (first[:, -1, 0] > 1).any()
-        assert not (scores.reshape(COUNT, -1, 2, 10)[:, :, 1] > 0).any()
-        assert not np.isinf(scores).any()
+        assert np.isfinite(scores).all()
+        for position, name in enumerate(levels):
+            codes = fitted.levels[name].vocabulary.codes(histories.products)
+            for row, (first, new) in enumerate(scores.reshape(COUNT, len(levels), 2, 10)[:, position]):
+                days, others = habits(codes, *histories.of(row)), [*SHARES[name]]
+                for item in days:
+                    others[item] = 0.0
+                # any: the days of what was bought; then, as in all places of new, the shares of what was not
+                others = sorted((share for share in others if share), reverse=True)
+                own = sorted(days.values(), reverse=True)
+                np.testing.assert_allclose(first, padded(own + others))
+                np.testing.assert_allclose(new, padded(others))
+        assert (scores[:, -20] > 1).all()
+
+
+def test_places_that_popularity_filled_are_scored_by_the_share_of_buyers() -> None:
+    fitted = recommender("category", "product")
+    nobody = Histories(products(), histories({}, 1).purchases, np.arange(1), np.full(1, np.datetime64(AS_OF, "D")))
+    (scores,) = fitted.score(Customers([""], nobody.as_of, np.ones((1, 1), np.float32), ("orders",), nobody))
+    category, product = padded([0.7, 0.7]), padded([0.7, 0.6, 0.1])
+    np.testing.assert_allclose(scores, [*category, *category, *product, *product])
+
+
+def habits(codes: np.ndarray, rows: np.ndarray, ages: np.ndarray) -> Counter[int]:
+    """On how many days each item was bought."""
+    return Counter(item for item, _ in set(zip(codes[rows].tolist(), ages.tolist(), strict=True)))
+
+
+def padded(scores: list[float]) -> list[float]:
+    return [*scores, *[0.0] * (10 - len(scores))]

@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,13 @@ import pytest
 
 from models import columns as col
 from models.errors import InvalidRequestError, NotEnoughDataError
+from models.examples import bought_most
 from models.next_best_product.messages import NextBestProductRequest
+from models.next_best_product.prediction import NextBestProduct
 from models.next_best_product.recommender import FittedRecommender
+from models.next_best_product.vocabulary import Vocabulary
 from models.prediction import BatchOptions, Served
+from models.purchases import Histories
 from models.rivals.item_knn import ItemKNN
 from models.rivals.most_popular import MostPopular
 from models.rivals.personal_frequency import PersonalFrequency
@@ -19,10 +25,12 @@ from tests.models.features.builders import Person, line, spine, stack
 from tests.models.next_best_product import town
 from tests.models.next_best_product.corner_shop import (
     SHOPPERS,
+    Lines,
     ask,
     examples_of,
     histories,
     level_of,
+    level_with,
     rows_of,
     served_shop,
     shop_prediction,
@@ -148,6 +156,46 @@ def test_the_example_asks_for_all_kinds_of_customers(served: Served) -> None:
     assert NextBestProductRequest.model_validate(basket).mode == "basket"
 
 
+# diesel is bought most, then apples, bread, eggs and coal
+FUELLED = {
+    "ann": [*[("diesel", age) for age in range(1, 10)], *[("apple", age) for age in range(1, 9)], ("coal", 9)],
+    "bob": [*[("bread", age) for age in (3, 4, 5)], *[("eggs", age) for age in (5, 7)]],
+}
+
+
+def test_the_basket_of_the_example_is_of_products_that_are_items(tmp_path: Path) -> None:
+    fuelled = served_shop(tmp_path, ItemKNN(), shoppers=FUELLED)
+    assert bought_most(fuelled.store, 5) == ["diesel", "apple", "bread", "eggs", "coal"]
+    # diesel is excluded
+    assert examples(fuelled)[1]["basket"] == ["apple", "bread"]
+    # apples have too few buyers to be an item
+    level = level_with(ItemKNN(), Vocabulary(col.PRODUCT_ID, ("bread", "coal", "eggs"), ("fuel",)), known_of(FUELLED))
+    rare = replace(fuelled, fitted=FittedRecommender("item_knn", {"product": level}))
+    _, basket = examples(rare)
+    assert (basket["mode"], basket["basket"]) == ("basket", ["bread", "eggs"])
+    found = ask(rare, *basket.pop("customers"), **basket)
+    assert found.unknown_products == []
+    # nothing is left but coal
+    assert [[each.product_id for each in answer.products] for answer in found.answers] == [["coal"]]
+
+
+def test_there_is_no_example_of_a_basket_when_no_product_that_was_bought_is_an_item(tmp_path: Path) -> None:
+    shoppers = {"ann": [("diesel", age) for age in range(1, 10)]}
+    fuelled = served_shop(tmp_path, MostPopular(), shoppers=shoppers)
+    assert bought_most(fuelled.store, 5) == ["diesel"]
+    (plain,) = examples(fuelled)
+    assert "basket" not in plain
+
+
+def examples(served: Served) -> list[dict[str, Any]]:
+    assert isinstance(served.prediction, NextBestProduct)
+    return served.prediction.examples(served)
+
+
+def known_of(shoppers: Mapping[str, Lines]) -> Histories:
+    return histories(dict(enumerate(shoppers.values())), len(shoppers))
+
+
 def test_scores_of_products_have_no_percentiles(served: Served) -> None:
     assert served.prediction.cut_points(served.fitted, served.store).shape == (0,)
 
@@ -198,7 +246,7 @@ def test_coverage_is_of_the_items_that_anybody_ever_bought() -> None:
     task = next(task for task in prediction.tasks if task.tag == "product_next_basket")
     found = prediction.measure(fitted, known, task)
     # apples and bread, in that order, are shown; coal and eggs are items that nobody bought
-    assert (found.items, found.offered) == (4, 2)
+    assert found.offered.tolist() == [True, True, False, False]
     assert found.metrics()["coverage"] == 1
     assert found.shown[:, :3].tolist() == [[0, 1, -1]] * 2
     np.testing.assert_allclose(found.ndcg, [1 / np.log2(3)] * 2)

@@ -181,12 +181,26 @@ def test_scores_are_the_ten_best_of_each_mode_and_level() -> None:
     customers = Customers(["a", "b"], known.as_of, np.ones((2, 1), np.float32), ("orders",), known)
     found = FittedRecommender("told", {"product": level({APPLE: 0.9, COAL: 0.8, BREAD: 0.7})}).score(customers)
     assert found.shape == (2, 20)
-    # any: three scored, then eggs, filled by popularity, then no more; new: bread and eggs
-    np.testing.assert_allclose(found[0], [0.9, 0.8, 0.7, np.nan, *[0.0] * 6, 0.7, np.nan, *[0.0] * 8], equal_nan=True)
-    # somebody without a history: popularity fills four places, twice
-    np.testing.assert_array_equal(found[1], [*[np.nan] * 4, *[0] * 6] * 2)
+    # any: three scored, then eggs, which nobody bought lately, then no more; new: bread and eggs
+    np.testing.assert_allclose(found[0], [0.9, 0.8, 0.7, *[0.0] * 7, 0.7, *[0.0] * 9])
+    # somebody without a history: popularity fills four places, twice: apples, bread, coal and eggs
+    np.testing.assert_allclose(found[1], [1.0, 0.6, 0.2, *[0.0] * 7] * 2)
     nobody = customers.take(np.array([], np.int64))
     assert FittedRecommender("told", {"product": level()}).score(nobody).shape == (0, 20)
+
+
+def test_places_that_popularity_filled_are_scored_by_the_share_of_buyers() -> None:
+    known = histories({0: [("coal", 3), ("bread", 5)]}, 1)
+    customers = Customers(["a"], known.as_of, np.ones((1, 1), np.float32), ("orders",), known)
+    taught = level({COAL: 7.5})
+    (found,) = FittedRecommender("told", {"category": taught, "product": taught}).score(customers)
+    # any: coal by its score, then apples, that all five bought, bread, that three bought, and eggs, long ago; new:
+    # apples and eggs
+    expected = [7.5, 1.0, 0.6, *[0.0] * 7, 1.0, *[0.0] * 9]
+    np.testing.assert_allclose(found, expected * 2)
+    # the list itself says that the method says nothing of them
+    asked = Asked(profiles_of(events_of(known, taught.vocabulary.codes(products()), 5)), "any")
+    np.testing.assert_array_equal(taught.rank(asked, 10).scores[0], [7.5, np.nan, np.nan, np.nan])
 
 
 def test_customers_without_histories_are_scored_as_such_who_bought_nothing() -> None:
@@ -195,8 +209,9 @@ def test_customers_without_histories_are_scored_as_such_who_bought_nothing() -> 
     bought_nothing = Customers(["a", "b"], known.as_of, np.ones((2, 1), np.float32), ("orders",), known)
     without = replace(bought_nothing, histories=None)
     np.testing.assert_array_equal(fitted.score(without), fitted.score(bought_nothing))
-    # apples are not scored for somebody of whom nothing is known: popularity fills four places in each mode
-    np.testing.assert_array_equal(fitted.score(without), [[*[np.nan] * 4, *[0] * 6] * 2] * 2)
+    # apples are not scored for somebody of whom nothing is known: popularity fills four places in each mode, the last
+    # with eggs, which nobody bought lately
+    np.testing.assert_allclose(fitted.score(without), [[1.0, 0.6, 0.2, *[0.0] * 7] * 2] * 2)
 
 
 def test_only_levels_that_chose_anything_tell_their_choices() -> None:

@@ -84,6 +84,8 @@ def test_a_rule_that_lifts_nothing_is_told_as_popularity(near: Served) -> None:
     # item-kNN finds bakery by fruit, yet each of the eight orders with a category holds fruit
     (bakery,) = one(near, inline([("apple", 4)]), k=1, level="category", mode="new").products
     assert (bakery.category, bakery.reason.kind, bakery.fallback) == ("bakery", "popularity", True)
+    # it is scored: popularity filled no place. Seven customers bought fruit, as many bakery, all of them both
+    assert bakery.score == pytest.approx(1)
     assert bakery.reason.text == "70.0% of all customers bought it in the last 30 days"
 
 

@@ -71,6 +71,24 @@ def test_a_basket_of_one_item_is_completed_by_hand() -> None:
         assert (found[row, list(others)] == NOT_SCORED).all()
 
 
+def test_what_was_bought_before_and_lies_in_the_basket_counts_once() -> None:
+    # weights as in the test above: from apples to bread 2 / 2.3, from bread to apples 2 / 3.3; none from or to coal
+    lines = [(0, APPLE, 1), (0, BREAD, 1), (1, APPLE, 1), (1, BREAD, 1), (2, BREAD, 1)]
+    fitted = fitted_scorer(EASE(), lines, customers=3)
+    # apples are in one of two orders; in both; in one, and bread in the other; in one, and bread in the basket alone
+    own = [(0, APPLE, 3), (0, COAL, 5), (1, APPLE, 3), (1, APPLE, 5), (2, APPLE, 3), (2, BREAD, 5)]
+    known = profiles([*own, (3, APPLE, 3), (3, COAL, 5)], customers=4)
+    found = fitted.score(Asked(known, "basket", baskets=(*(np.array([APPLE]),) * 3, np.array([APPLE, BREAD]))))
+    # the greater of the share of the orders and of 1, not their sum
+    assert found[:, BREAD].tolist() == pytest.approx([2 / 2.3] * 4)
+    # half of the orders hold bread; the basket does
+    assert found[:2, APPLE].tolist() == [NOT_SCORED] * 2
+    assert found[2:, APPLE].tolist() == pytest.approx([0.5 * 2 / 3.3, 2 / 3.3])
+    # without a basket the shares count
+    plain = fitted.score(Asked(known, "any"))
+    assert plain[:, BREAD].tolist() == pytest.approx([0.5 * 2 / 2.3, 2 / 2.3, 0.5 * 2 / 2.3, 0.5 * 2 / 2.3])
+
+
 def test_an_empty_basket_changes_nothing() -> None:
     fitted = fitted_scorer(EASE(), LINES, customers=4)
     empty = (np.array([], np.int64),) * 2

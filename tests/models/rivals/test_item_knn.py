@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from models.next_best_product import neighbours
 from models.next_best_product.asking import NOT_SCORED, Asked
 from models.next_best_product.statistics import statistics_of
 from models.rivals.item_knn import ItemKNN
@@ -21,6 +22,12 @@ LINES = [
     (3, BREAD, 5), (3, EGGS, 7), (4, BREAD, 5), (4, EGGS, 8), (4, COAL, 8),
 ]  # fmt: skip
 APPLE_BREAD, BREAD_EGGS = 2 / np.sqrt(3 * 4), 2 / np.sqrt(4 * 3)
+
+
+@pytest.fixture(autouse=True)
+def of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two buyers in common are enough in so small a shop."""
+    monkeypatch.setattr(neighbours, "MIN_TOGETHER", 2)
 
 
 def scores(*lines: tuple[int, int, int], mode: str = "any", basket: tuple[int, ...] | None = None) -> list[float]:
@@ -59,4 +66,6 @@ def test_a_saved_method_scores_the_same() -> None:
     loaded = ItemKNN().load(fitted.parts(), statistics_of(events(LINES, customers=5)), NO_RULES)
     asked = Asked(profiles(LINES, customers=5), "any")
     np.testing.assert_array_equal(loaded.score(asked), fitted.score(asked))
+    # apples and bread, bread and eggs, both ways
+    assert len(fitted.similar.values) == 4
     assert (loaded.parts(), loaded.choices) == (fitted.parts(), {})
