@@ -1,7 +1,7 @@
 """The command line: one thin function a command. The wall clock is read here and nowhere else."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,7 +14,14 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import models
-from models.errors import ForesellError, InvalidRequestError, NotEnoughDataError, UnknownPredictionError
+from models.errors import (
+    ChallengerRefusedError,
+    ForesellError,
+    InvalidRequestError,
+    ModelMissingError,
+    NotEnoughDataError,
+    UnknownPredictionError,
+)
 from models.prediction import BatchOptions, Prediction
 from models.release import Manifest, Releases
 from models.settings import Settings, load_settings
@@ -84,16 +91,15 @@ def train(
     """Let our model and its rivals compete on the same split; the winner becomes the challenger."""
     settings = _settings(workspace)
     wanted = _wanted(settings, names)
+    if method:
+        from training.run import check_method
+
+        # before the long work
+        for prediction in wanted:
+            check_method(prediction, method)
     with steps(quiet=json) as step:
-        trained = [_train_or_explain(settings, prediction, step, method) for prediction in wanted]
-    lines = [line for line in trained if not isinstance(line, NotEnoughDataError)]
-    refused = [line for line in trained if isinstance(line, NotEnoughDataError)]
-    if lines:
-        show(lines if json else "\n".join(f"{line['prediction']}: {line['sentence']}" for line in lines))
-    for error in refused[:-1]:
-        complaints.print(f"foresell: {error.message}", markup=False)
-    if refused:
-        raise refused[-1]
+        lines, refused = _each(wanted, lambda prediction: _train(settings, prediction, step, method))
+    _tell(lines, refused, json=json)
 
 
 @app.command()
@@ -111,8 +117,8 @@ def promote(
     if version and len(wanted) != 1:
         raise UnknownPredictionError("--version needs exactly one prediction, e.g. foresell promote churn --version 3")
     with steps(quiet=json) as step:
-        lines = [_promote(settings, prediction, step, version) for prediction in wanted]
-    show(lines if json else "\n".join(f"{line['prediction']}: {line['sentence']}" for line in lines))
+        lines, refused = _each(wanted, lambda prediction: _promote(settings, prediction, step, version))
+    _tell(lines, refused, json=json)
 
 
 @app.command()
@@ -269,7 +275,7 @@ def demo(workspace: Workspace = HERE) -> None:
                 trainer = _trainer(settings, prediction, step)
                 trained = _train(settings, prediction, step, trainer=trainer)
             except NotEnoughDataError as error:
-                complaints.print(f"foresell: {prediction.name}: {error.message}", markup=False)
+                complaints.print(f"foresell: {_of(prediction, error).message}", markup=False)
                 continue
             console.print(f"{prediction.name}: {trained['sentence']}", markup=False)
             # what was read to train is not read again
@@ -294,6 +300,36 @@ def _wanted(settings: Settings, names: list[str] | None) -> tuple[Prediction, ..
     if not names:
         return models.predictions(settings.models)
     return tuple(models.prediction_named(name, settings.models) for name in names)
+
+
+def _each(
+    wanted: Sequence[Prediction], work: Callable[[Prediction], dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[ForesellError]]:
+    """Return what was done, and what was refused: where one prediction cannot be, the others go on."""
+    lines: list[dict[str, Any]] = []
+    refused: list[ForesellError] = []
+    for prediction in wanted:
+        try:
+            lines.append(work(prediction))
+        except (NotEnoughDataError, ModelMissingError, ChallengerRefusedError) as error:
+            refused.append(_of(prediction, error))
+    return lines, refused
+
+
+def _of(prediction: Prediction, error: ForesellError) -> ForesellError:
+    """Return an error that names its prediction."""
+    named = error.message.startswith(prediction.name)
+    return error if named else type(error)(f"{prediction.name}: {error.message}")
+
+
+def _tell(lines: list[dict[str, Any]], refused: list[ForesellError], *, json: bool) -> None:
+    """Show what was done, then complain of what was refused."""
+    if lines:
+        show(lines if json else "\n".join(f"{line['prediction']}: {line['sentence']}" for line in lines))
+    for error in refused[:-1]:
+        complaints.print(f"foresell: {error.message}", markup=False)
+    if refused:
+        raise refused[-1]
 
 
 def _intake(settings: Settings, step: Callable[[str], None]) -> Any:
@@ -332,16 +368,6 @@ def _train(
         "method": outcome.method,
         "sentence": f"version {version.version} is the challenger: {outcome.summary}",
     }
-
-
-def _train_or_explain(
-    settings: Settings, prediction: Prediction, step: Callable[[str], None], method: str | None
-) -> dict[str, Any] | NotEnoughDataError:
-    """Return the trained line, or why the data cannot carry this prediction: the others go on."""
-    try:
-        return _train(settings, prediction, step, method)
-    except NotEnoughDataError as error:
-        return NotEnoughDataError(f"{prediction.name}: {error.message}")
 
 
 def _promote(
@@ -390,7 +416,7 @@ def _publish(settings: Settings, step: Callable[[str], None], as_of: date | None
         progress=step,
     )
     for name in published.left_out:
-        complaints.print(f"foresell: {name} has no champion and is not in the release: foresell train {name}")
+        complaints.print(f"foresell: {name} has no champion and is not in the release: train and promote it")
     return published.manifest
 
 

@@ -177,7 +177,7 @@ class Served:
         Name, version and run.
     release : str
         The release's name.
-    cut_points : float64 array, shape (99,)
+    cut_points : float64 array, shape (99,), or (0,) where scores have no percentiles
         The 1st to 99th percentile of the eligible customers' scores at the store's as_of.
     medians : float32 array, shape (f,)
         The training examples' median of each feature, which reasons compare with; NaN = all null.
@@ -342,7 +342,7 @@ class Prediction(ABC):
 
     @abstractmethod
     def cut_points(self, fitted: Fitted, store: Store) -> NDArray[np.float64]:
-        """Return the 1st to 99th percentile of the scores that percentiles are read from, shape (99,)."""
+        """Return the 1st to 99th percentile of the scores that percentiles are read from, shape (99,) or (0,)."""
 
     def prepare(self, fitted: Fitted, customers: Customers) -> Prepared:
         """Return what answers need of each customer of a store, made once for a release rather than in every call.

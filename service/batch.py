@@ -71,6 +71,8 @@ def score(
     _check(out)
     served = open_release(releases).of(prediction)
     options = options or BatchOptions()
+    # what the prediction refuses is refused before a folder is made
+    served.prediction.table(served, np.arange(0), options)
     folder = _folder(out, served, options, chunk_rows)
     chunks = list(_chunks(served, folder, options, chunk_rows, progress))
     _assemble(chunks, out, folder)

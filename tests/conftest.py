@@ -29,7 +29,7 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture(scope="session")
 def published_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shop with two champions and a release. Shared: tests that change it take ``own_shop``."""
+    """A shop with champions and a release. Shared: tests that change it take ``own_shop``."""
     workspace = open_shop(tmp_path_factory.mktemp("published"))
     for word in ("train", "promote", "publish"):
         foresell.app([word, "--workspace", str(workspace), "--json"], standalone_mode=False)

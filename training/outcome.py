@@ -65,10 +65,15 @@ class Outcome:
         return self.prediction.methods[1:]
 
     @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What was measured: a task that does not choose is left out where there was nobody to measure it on."""
+        return tuple(task for task in self.prediction.tasks if task.tag in self.test[self.method])
+
+    @property
     def summary(self) -> str:
         """The choice in a sentence: what was chosen, and how it did on the test windows beside the others."""
         told = []
-        for task in self.prediction.tasks:
+        for task in self.tasks:
             metric = next(iter(self.figures[self.method][task.tag]))
             others = ", ".join(f"{other} {self.figures[other][task.tag][metric].value:.3f}" for other in self.others)
             told.append(f"{task.tag} {metric} {self.figures[self.method][task.tag][metric]} ({others})")

@@ -101,7 +101,7 @@ def evidence(outcome: Outcome, intake: IntakeReport, floors: Mapping[str, float]
         "choices": dict(outcome.artifact.fitted.choices),
         "examples": outcome.examples,
         "data": {"fingerprint": intake.fingerprint, "rows": rows(intake)},
-        "cutoffs": {task.tag: windows(outcome, task) for task in outcome.prediction.tasks},
+        "cutoffs": {task.tag: windows(outcome, task) for task in outcome.tasks},
         "validation_loss": {
             method: {tag: float(np.mean(losses)) for tag, losses in by_task.items()}
             for method, by_task in outcome.validation.items()
@@ -151,7 +151,7 @@ def _flat(section: Section) -> dict[str, str]:
 
 def _cutoffs(outcome: Outcome) -> dict[str, str]:
     found = {}
-    for task in outcome.prediction.tasks:
+    for task in outcome.tasks:
         cutoffs = windows(outcome, task)
         found[f"cutoff.test.{task.tag}"] = cutoffs["test"][0]
         for kind in ("validation", "training"):

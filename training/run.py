@@ -82,7 +82,10 @@ class Trainer:
         return losses
 
     def measured_on_test(self, method: str) -> dict[str, Measurement]:
-        """Return each task's measurement on its test window, by tag; tasks with one cutoff share a fit."""
+        """Return each task's measurement on its test window, by tag; tasks with one cutoff share a fit.
+
+        A task that does not choose is left out where there is nobody to measure it on.
+        """
         fitted: dict[date, Fitted] = {}
         measured = {}
         for task in sorted(self.prediction.tasks, key=lambda task: -task.horizon):
@@ -90,7 +93,7 @@ class Trainer:
             if day not in fitted:
                 fitted[day] = self.fit(method, day, task.horizon)
             measured[task.tag] = self._measured(fitted[day], task, day)
-        return {task.tag: measured[task.tag] for task in self.prediction.tasks}
+        return {task.tag: measured[task.tag] for task in self.prediction.tasks if len(measured[task.tag].loss)}
 
     def artifact(self, method: str, limit: date, choices: Mapping[str, Any] | None = None) -> Artifact:
         """Fit a method for all horizons on the windows that have closed by ``limit``, ready to be served."""
@@ -114,7 +117,7 @@ class Trainer:
     def _measured(self, fitted: Fitted, task: Task, day: date) -> Measurement:
         window = self.examples.at([day]).known_by(day + timedelta(task.horizon))
         measurement = self.prediction.measure(fitted, window, task)
-        if not len(measurement.loss):
+        if task.chooses and not len(measurement.loss):
             raise NotEnoughDataError(
                 f"{self.prediction.name}: nobody is eligible on {day}, where {task.horizon} days are measured; at "
                 f"least one is needed: see [predictions.{self.prediction.name}] and cutoffs.newest_test"
@@ -140,8 +143,8 @@ def train(trainer: Trainer, method: str | None = None) -> Outcome:
         There are too few examples, or only one class, or nobody to measure on.
     """
     prediction, training = trainer.prediction, trainer.settings.training
-    if method is not None and method not in prediction.methods:
-        raise UnknownMethodError(f"{prediction.name} has no method {method!r}; it has {', '.join(prediction.methods)}")
+    if method is not None:
+        check_method(prediction, method)
     validation, test = {}, {}
     for name in prediction.methods:
         trainer.progress(f"{prediction.name}: {name}")
@@ -166,6 +169,18 @@ def train(trainer: Trainer, method: str | None = None) -> Outcome:
         examples=len(trainer.examples),
         explained=trainer.eligible_at(max(trainer.plan.test.values())),
     )
+
+
+def check_method(prediction: Prediction, method: str) -> None:
+    """Refuse a method that a prediction does not have.
+
+    Raises
+    ------
+    UnknownMethodError
+        The message names those that it has.
+    """
+    if method not in prediction.methods:
+        raise UnknownMethodError(f"{prediction.name} has no method {method!r}; it has {', '.join(prediction.methods)}")
 
 
 def choose(

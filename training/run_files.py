@@ -69,7 +69,7 @@ def losses_from_npz(content: bytes) -> dict[str, dict[str, NDArray[np.float64]]]
 def _plots(outcome: Outcome, drivers: Mapping[str, float]) -> dict[str, bytes]:
     prediction = outcome.prediction
     drawn: dict[str, bytes] = {}
-    for task in prediction.tasks:
+    for task in outcome.tasks:
         title = f"{prediction.name}, {task_title(asdict(task))}"
         measurements = {method: by_task[task.tag] for method, by_task in outcome.test.items()}
         found = plots(measurements, methods=prediction.methods, chosen=outcome.method, title=title)

@@ -1,6 +1,7 @@
 """What is asked of a method: for whom, in which mode, among which items, around which basket."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -58,6 +59,7 @@ class Asked:
         indptr = np.searchsorted(rows, np.arange(len(self) + 1))
         return csr(np.ones(len(items)), items, indptr, (len(self), self.profiles.items))
 
+    @cached_property
     def open_items(self) -> NDArray[np.bool_]:
         """Say which items may be answered to whom, shape (n, items)."""
         shape = (len(self), self.profiles.items)
@@ -71,4 +73,4 @@ class Asked:
 
 def scored_only(scores: Floats, asked: Asked) -> Floats:
     """Put ``NOT_SCORED`` where an item may not be answered or nothing is known of the customer, shape (n, items)."""
-    return np.where(asked.open_items() & asked.usable[:, None], scores, NOT_SCORED)
+    return np.where(asked.open_items & asked.usable[:, None], scores, NOT_SCORED)

@@ -65,6 +65,11 @@ class Assortment:
         row = int(self._some_row[item])
         return {"product_id": own, "category": self._finest(row), "name": self._text(col.NAME, row)}
 
+    def unknown(self, ids: Sequence[str]) -> list[str]:
+        """Return the product ids that the store does not know, each once."""
+        rows = self.rows(ids)
+        return list(dict.fromkeys(each for each, row in zip(ids, rows.tolist(), strict=True) if row < 0))
+
     def allowed(self, filters: Filters) -> NDArray[np.bool_] | None:
         """Return which items a filter leaves, shape (items,); None = all.
 

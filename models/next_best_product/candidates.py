@@ -5,11 +5,13 @@ figures alone and among many.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from models.next_best_product.affinity import Affinity
 from models.next_best_product.asking import Asked
@@ -24,14 +26,14 @@ GROUPS = {
     "own purchases": ("orders", "order_share", "decayed_14d", "decayed_45d", "decayed_150d", "decayed_share",
                       "last_days", "first_days", "gap_days", "last_by_own_gap", "last_by_item_gap"),
     "popularity": ("recent_7d", "recent_30d", "recent_90d", "rank", "trend", "buyers", "repeat_rate", "item_gap_days"),
-    "similar items": ("similar", "similar_rank", "affinity", "affinity_rank"),
+    "similar items": ("similar", "similar_share", "affinity", "affinity_share"),
     "the basket": ("together", "confidence"),
     "the customer": ("order_days", "recency_days", "tenure_days", "basket_items"),
 }  # fmt: skip
 """The ranker's features by group, in the order of its columns; ages in days, shares 0..1, NaN = never bought."""
 FEATURES = tuple(chain.from_iterable(GROUPS.values()))
-# the recent and the ever bought, both long enough to rank by
 LONGEST_DECAY = -1
+"""The decayed count that own purchases are ranked by."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,12 @@ class Generators:
         bought = known.matrix(np.ones(len(known.item), np.float32))
         similar = (bought @ self.similar.matrix()).toarray()
         linear = self.affinity.scores(bought)
-        basket = _from_basket(asked, self.rules, self.statistics) if asked.baskets else None
+        basket = self._from_basket(asked) if asked.baskets else None
         row, item = np.nonzero(self._picked(asked, similar, linear, basket))
         columns = chain(
             _own(known, row, item, self.statistics),
             _popularity(self.statistics, item),
-            chain.from_iterable((each[row, item], _rank(row, each[row, item])) for each in (similar, linear)),
+            chain.from_iterable((each[row, item], _share(each)[row, item]) for each in (similar, linear)),
             (np.full(len(row), np.nan),) * 2 if basket is None else (each[row, item] for each in basket),
             (each[row] for each in (known.order_days, known.recency_days, known.tenure_days, known.basket_items)),
         )
@@ -95,10 +97,10 @@ class Generators:
     def _picked(
         self, asked: Asked, similar: Singles, linear: Singles, basket: tuple[Singles, Singles] | None
     ) -> NDArray[np.bool_]:
-        fits = asked.open_items() & asked.usable[:, None]
+        fits = asked.open_items & asked.usable[:, None]
         picked = np.zeros(fits.shape, bool)
         if asked.mode != "new":
-            _pick_own(picked, asked.profiles, OWN + SIMILAR if asked.mode == "repeat" else OWN)
+            _pick_own(picked, fits, asked.profiles, OWN + SIMILAR if asked.mode == "repeat" else OWN)
         if asked.mode != "repeat":
             # what nobody ever bought is not popular: it may be a category that is never recommended
             _pick_popular(picked, fits & (self.statistics.buyers > 0), self.statistics.by_popularity)
@@ -109,13 +111,33 @@ class Generators:
             picked |= _top(basket[0] * fits, TOGETHER)
         return picked & fits
 
+    @cached_property
+    def _strengths(self) -> "tuple[sparse.csr_array, sparse.csr_array]":
+        """Cosine and confidence of each rule, shape (items, items) each, from what is there to what goes with it."""
+        rules = self.rules
+        items = np.repeat(np.arange(self.statistics.items), np.diff(rules.indptr))
+        orders = np.maximum(self.statistics.orders, 1.0)
+        cosine = rules.values / np.sqrt(orders[items] * orders[rules.indices])
+        confidence = rules.values / orders[items]
+        cosines, confidences = (replace(rules, values=each.astype(np.float32)) for each in (cosine, confidence))
+        return cosines.matrix(), confidences.matrix()
 
-def _pick_own(picked: NDArray[np.bool_], known: Profiles, count: int) -> None:
-    """Pick what each customer bought most, lately more than long ago."""
-    order = np.lexsort((known.item, -known.decayed[:, LONGEST_DECAY], known.row))
-    rank = np.arange(len(order)) - np.r_[0, known.ends][known.row]
+    def _from_basket(self, asked: Asked) -> tuple[Singles, Singles]:
+        """Return summed cosines with the basket's items, and the mean confidence of their rules; (n, items) each."""
+        baskets = asked.basket_matrix()
+        size = np.maximum(np.diff(baskets.indptr), 1)[:, None]
+        together, confidence = ((baskets @ each).toarray() for each in self._strengths)
+        return together, confidence / size
+
+
+def _pick_own(picked: NDArray[np.bool_], fits: NDArray[np.bool_], known: Profiles, count: int) -> None:
+    """Pick what each customer bought most of what fits, lately more than long ago."""
+    rows = np.flatnonzero(fits[known.row, known.item])
+    row, item = known.row[rows], known.item[rows]
+    order = np.lexsort((item, -known.decayed[rows, LONGEST_DECAY], row))
+    rank = np.arange(len(order)) - np.searchsorted(row, row)
     most = order[rank < count]
-    picked[known.row[most], known.item[most]] = True
+    picked[row[most], item[most]] = True
 
 
 def _pick_popular(picked: NDArray[np.bool_], fits: NDArray[np.bool_], by_popularity: Ints) -> None:
@@ -135,19 +157,6 @@ def _top(values: Singles, count: int) -> NDArray[np.bool_]:
     # negated: selecting near the end of mostly equal values is many times slower
     least = -np.partition(-values, count - 1, axis=1)[:, count - 1 : count]
     return (values >= least) & (values > 0)
-
-
-def _from_basket(asked: Asked, rules: Neighbours, statistics: Statistics) -> tuple[Singles, Singles]:
-    """Return summed cosines with the basket's items, and the mean confidence of their rules; (n, items) each."""
-    items = np.repeat(np.arange(statistics.items), np.diff(rules.indptr))
-    orders = np.maximum(statistics.orders, 1.0)
-    cosine = rules.values / np.sqrt(orders[items] * orders[rules.indices])
-    baskets = asked.basket_matrix()
-    size = np.maximum(np.diff(baskets.indptr), 1)[:, None]
-    strengths = (cosine, rules.values / orders[items])
-    weighed = (Neighbours(rules.indptr, rules.indices, each.astype(np.float32)).matrix() for each in strengths)
-    together, confidence = ((baskets @ each).toarray() for each in weighed)
-    return together, confidence / size
 
 
 def _own(known: Profiles, row: Ints, item: Ints, statistics: Statistics) -> Iterator[Floats]:
@@ -188,10 +197,8 @@ def _popularity(statistics: Statistics, item: Ints) -> Iterator[Floats]:
     yield from (each[item] for each in told)
 
 
-def _rank(row: Ints, values: Singles) -> Floats:
-    """Return each value's rank within its row from 0 = the highest; equal values in the order they come."""
-    order = np.lexsort((-values, row))
-    starts = np.searchsorted(row, row)
-    rank = np.empty(len(row))
-    rank[order] = np.arange(len(row)) - starts[order]
-    return rank
+def _share(values: Singles) -> Singles:
+    """Return each value's share of the row's highest: the same whatever a filter leaves."""
+    highest = values.max(axis=1, initial=0, keepdims=True)
+    shares: Singles = (values / np.where(highest > 0, highest, 1)).astype(np.float32)
+    return shares

@@ -160,7 +160,7 @@ class Learnt:
     Parameters
     ----------
     now : Snapshot
-        Everybody at the limit; its labels are not known.
+        Everybody at the limit; its labels may be there to be measured by and must not be learnt from.
     past : tuple of Past
         Newest first.
     kept : dict
@@ -187,7 +187,7 @@ def past_cutoffs(examples: Examples, horizon: int) -> list[np.datetime64]:
             picked.append(day)
     if not picked:
         raise NotEnoughDataError(
-            f"0 examples with a closed window of {horizon} days, at least {MIN_CUSTOMERS} are needed: shorten the "
+            f"0 examples: no window of {horizon} days has closed, of {MIN_CUSTOMERS} customers at least; shorten the "
             "horizon, lower cutoffs.min_history_days, or bring more history"
         )
     return picked[:PAST_CUTOFFS]

@@ -89,12 +89,14 @@ class ProductReason(Message):
     text: str = Field(description="The reason in words.", examples=["bought on 12 days, last 5 days ago"])
     count: int | None = Field(default=None, description="past_purchase: days on which the customer bought it.")
     last_days: int | None = Field(default=None, description="past_purchase: days since the customer last bought it.")
-    item: str | None = Field(default=None, description="rule: what the customer bought that it goes with.")
+    item: str | None = Field(
+        default=None, description="rule: the product or category, bought or in the basket, that it goes with."
+    )
     support: float | None = Field(default=None, description="rule: share of all orders that hold both.")
     confidence: float | None = Field(
         default=None, description="rule: share of the orders with `item` that hold it too."
     )
-    lift: float | None = Field(default=None, description="rule: how many times as often as without `item`.")
+    lift: float | None = Field(default=None, description="rule: how many times as often as in all orders.")
 
 
 class Recommendation(Message):
@@ -115,8 +117,10 @@ class NextBestProductAnswer(Message):
     """The answer for one customer."""
 
     customer_id: str = Field(description="As asked.", examples=["900"])
-    status: Status = Field(description="ok, or why nothing is personal.")
-    explanation: str | None = Field(description="Why nothing is personal, or why there are fewer than k products.")
+    status: Status = Field(description="ok, or why nothing here is from a history.")
+    explanation: str | None = Field(
+        description="Why nothing is from a history, or why there are fewer than k products."
+    )
     as_of: date = Field(description="Local midnight up to which this answer knows the customer.")
     products: list[Recommendation] = Field(description="Best first; k, or fewer where no more may be recommended.")
 
@@ -125,6 +129,7 @@ class NextBestProductResponse(Envelope):
     """The answers, in the order asked."""
 
     unknown_products: list[str] = Field(
-        description="Product ids of the basket that are not known or not recommended at this level; they are ignored."
+        description="Product ids of the basket that are not known or not recommended at this level, and of the filters "
+        "that are not known, at most 1,000; they are ignored."
     )
     answers: list[NextBestProductAnswer] = Field(description="One for each customer asked for, in order.")

@@ -17,14 +17,14 @@ from models.next_best_product.assortment import Assortment
 from models.next_best_product.batch import as_table
 from models.next_best_product.golden import golden_histories
 from models.next_best_product.learning import MAX_MEASURED, thinned
-from models.next_best_product.messages import LevelName, NextBestProductRequest, NextBestProductResponse
+from models.next_best_product.messages import MAX_PRODUCTS, LevelName, NextBestProductRequest, NextBestProductResponse
 from models.next_best_product.profiles import Ints, events_of, profiles_of
 from models.next_best_product.recommender import FittedRecommender, ItemMethod, Level, Levels, load_level
 from models.next_best_product.serving import Wanted, answers, people_asked, people_stored, wanted_by
 from models.next_best_product.settings import NextBestProductSettings
 from models.next_best_product.teaching import Teaching
 from models.next_best_product.two_stage import TwoStage, TwoStageMethod, contributions
-from models.next_best_product.vocabulary import GROUPINGS
+from models.next_best_product.vocabulary import GROUPINGS, has_groupings
 from models.prediction import BatchOptions, Customers, Examples, Fitted, Matrix, Prediction, Scores, Served, Task
 from models.purchases import Histories
 from models.ranking import TOP, RankingMeasurement, measured
@@ -39,10 +39,10 @@ LEVELS: tuple[LevelName, ...] = ("category", "product")
 MODES = {"next_basket": "any", "new": "new", "repeat": "repeat", "basket": "basket"}
 """What is measured, and the mode that is asked."""
 TITLES = {
-    "next_basket": "the next basket",
-    "new": "bought for the first time",
-    "repeat": "bought again",
-    "basket": "half of a basket by the other half",
+    "next_basket": "The next basket",
+    "new": "Bought for the first time",
+    "repeat": "Bought again",
+    "basket": "Half of a basket by the other half",
 }
 PRODUCT = "product_"
 """What the tags of the product level begin with."""
@@ -55,7 +55,8 @@ class NextBestProduct(Prediction):
     """Products that a customer will buy in the next ``horizon`` days, ranked.
 
     Measured on customers with an order in the last 90 days: the next basket, what is bought for the first time, what is
-    bought again, and half of a basket by the other half. The three newest of the cutoffs below teach the rankers.
+    bought again, and half of a basket by the other half. Up to three of the newest cutoffs, 28 days apart, teach the
+    rankers.
     """
 
     name = "next-best-product"
@@ -81,8 +82,8 @@ class NextBestProduct(Prediction):
         days = self.settings.horizon
         chosen_by = ("next_basket", "new")
         return (
-            *(Task(tag, days, chooses=tag in chosen_by, title=f"Categories: {TITLES[tag]}") for tag in MODES),
-            *(Task(f"{PRODUCT}{tag}", days, chooses=False, title=f"Products: {TITLES[tag]}") for tag in chosen_by),
+            *(Task(tag, days, chooses=tag in chosen_by, title=TITLES[tag]) for tag in MODES),
+            *(Task(f"{PRODUCT}{tag}", days, chooses=False, title=f"{TITLES[tag]}, by product") for tag in chosen_by),
         )
 
     @property
@@ -140,12 +141,17 @@ class NextBestProduct(Prediction):
         return golden_histories(_recommender(fitted), count)
 
     def measure(self, fitted: Fitted, examples: Examples, task: Task) -> RankingMeasurement:
-        """Measure the lists of those who ordered lately and bought something that counts."""
-        name = "product" if task.tag.startswith(PRODUCT) else "category"
-        level = _recommender(fitted).levels.get(name)
-        if level is None:
-            # products without categories: what is asked of categories is asked of products
-            level = _recommender(fitted).levels[name := "product"]
+        """Measure the lists of those who ordered lately and bought something that counts.
+
+        Products without categories are measured in place of categories.
+        """
+        levels = _recommender(fitted).levels
+        first = next(iter(levels))
+        if task.tag.startswith(PRODUCT) and set(levels) != set(LEVELS):
+            # the one level that there is has been asked already
+            return measured([], [], [], offered=np.zeros(0, bool))
+        name = "product" if task.tag.startswith(PRODUCT) else first
+        level = levels[name]
         seen = self._teaching.seen_with(level.vocabulary, name, examples)
         asked, right = seen.question(MODES[task.tag.removeprefix(PRODUCT)])
         taught = thinned(seen.taught(right), MAX_MEASURED)
@@ -170,7 +176,13 @@ class NextBestProduct(Prediction):
         return np.empty(0)
 
     def answer(self, served: Served, request: NextBestProductRequest) -> NextBestProductResponse:
-        """Answer a request: one answer for each customer asked for, in order."""
+        """Answer a request: one answer for each customer asked for, in order.
+
+        Raises
+        ------
+        InvalidRequestError
+            The level is not there, a filter names nothing, or nothing of the basket is known.
+        """
         level, assortment = _opened(served, request.level)
         wanted, unknown = wanted_by(level, assortment, request)
         found = answers(wanted, people_asked(served, assortment, request.customers))
@@ -189,21 +201,30 @@ class NextBestProduct(Prediction):
     def warm(self, served: Served) -> None:
         """Answer once at each level."""
         for name in LEVELS:
-            if name in _recommender(served.fitted).levels:
+            if name in set(_recommender(served.fitted).levels):
                 self.table(served, np.arange(min(2, len(served.store))), BatchOptions(level=name))
 
     def table(self, served: Served, rows: Ints, options: BatchOptions) -> pa.Table:
-        """Answer for the store's customers at ``rows``: a row for each product, best first."""
+        """Answer for the store's customers at ``rows``: a row for each product, best first.
+
+        Raises
+        ------
+        InvalidRequestError
+            The level is not there.
+        """
         level, assortment = _opened(served, options.level)
         wanted = Wanted(level, assortment, options.mode, options.k, None, np.empty(0, np.int64))
-        return as_table(answers(wanted, people_stored(served, assortment, rows)))
+        # an answer takes about 2 kB a product until it is a row of the table
+        step = MAX_PRODUCTS // options.k
+        parts = (rows[start : start + step] for start in range(0, max(len(rows), 1), step))
+        return pa.concat_tables([as_table(answers(wanted, people_stored(served, assortment, part))) for part in parts])
 
     def _levels(self, examples: Examples) -> tuple[str, ...]:
         histories = examples.customers.histories
         assert histories is not None  # the prediction reads them
-        present = [name for name in GROUPINGS if name in histories.products.column_names]
-        grouped = any(histories.products[name].null_count < histories.products.num_rows for name in present)
-        return LEVELS if grouped else LEVELS[1:]
+        if not has_groupings(histories.products):
+            return LEVELS[1:]
+        return LEVELS if self._teaching.can_teach("product", examples) else LEVELS[:1]
 
     def _method(self, name: str) -> ItemMethod:
         return next(method for method in self.candidates if method.name == name)
@@ -212,10 +233,10 @@ class NextBestProduct(Prediction):
 def _opened(served: Served, name: str) -> tuple[Level, Assortment]:
     """Return a level, and the store's products as it sees them."""
     fitted = _recommender(served.fitted)
-    if name not in fitted.levels:
-        raise InvalidRequestError(
-            f"level {name!r}: the products have no categories; ask for the level 'product'", field="level"
-        )
+    if name not in set(fitted.levels):
+        known = next(iter(fitted.levels))
+        why = "the products have no categories" if name == "category" else "too few customers bought any one product"
+        raise InvalidRequestError(f"level {name!r}: {why}; ask for the level {known!r}", field="level")
     return fitted.levels[name], fitted.assortment(name, served.store.products)
 
 

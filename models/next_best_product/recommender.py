@@ -107,7 +107,7 @@ class Level:
         return Ranked(items, scores, why)
 
     def _chunk(self, asked: Asked, k: int) -> Iterator[tuple[Ints, Floats, tuple[Why, ...]]]:
-        scores, fits = scored_only(self.scorer.score(asked), asked), asked.open_items()
+        scores, fits = scored_only(self.scorer.score(asked), asked), asked.open_items
         for row in range(len(asked)):
             personal = best(scores[row], self.statistics.popularity, k)
             fill = self._popular(fits[row], personal, k - len(personal))

@@ -26,6 +26,7 @@ from models.orders import is_returned
 from models.prediction import Served, nameless
 from models.store import UNKNOWN
 
+MAX_UNKNOWN_LISTED = 1_000
 FEWER = {
     "any": "no more may be recommended",
     "new": "no more that this customer never bought may be recommended",
@@ -165,9 +166,18 @@ class Wanted:
 
 
 def wanted_by(level: Level, assortment: Assortment, request: NextBestProductRequest) -> tuple[Wanted, list[str]]:
-    """Return what a request asks for, and the products of its basket that are not known."""
+    """Return what a request asks for, and the products of its basket and filters that are not known.
+
+    Raises
+    ------
+    InvalidRequestError
+        A filter names a category or a brand that no product has, or nothing of the basket is known.
+    """
     basket, unknown = basket_items(assortment, request.basket)
-    return Wanted(level, assortment, request.mode, request.k, assortment.allowed(request.filters), basket), unknown
+    filters = request.filters
+    unknown += assortment.unknown([*filters.exclude, *(filters.in_stock or ())])
+    wanted = Wanted(level, assortment, request.mode, request.k, assortment.allowed(filters), basket)
+    return wanted, list(dict.fromkeys(unknown))[:MAX_UNKNOWN_LISTED]
 
 
 def answers(wanted: Wanted, people: People) -> list[NextBestProductAnswer]:
@@ -236,7 +246,7 @@ def _reason(wanted: Wanted, item: int, why: Why) -> ProductReason:
             lift=why.lift,
         )
     share, days = wanted.level.statistics.popularity[item], WINDOWS_DAYS[POPULAR_WINDOW]
-    text = f"{share:.1%} of all customers bought it in the last {days} days"
+    text = f"{share:.1%} of those who ever ordered bought it in the last {days} days"
     return ProductReason.model_construct(kind="popularity", text=text)
 
 

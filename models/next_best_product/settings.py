@@ -17,4 +17,8 @@ class NextBestProductSettings(Section):
     exclude_categories: tuple[str, ...] = Field(
         default=(), description="Departments, categories or subcategories that are never recommended, e.g. fuel."
     )
-    min_buyers: int = Field(default=15, ge=1, description="A product is recommended when so many customers bought it.")
+    min_buyers: int = Field(
+        default=15,
+        ge=1,
+        description="A product is recommended when so many of the customers that are learnt from bought it.",
+    )

@@ -26,9 +26,9 @@ class Statistics:
     Parameters
     ----------
     recent : float64 array, shape (3, items)
-        Share of the customers who bought it in the last 7, 30 and 90 days.
+        Share of the customers with an order who bought it in the last 7, 30 and 90 days.
     buyers : float64 array, shape (items,)
-        Share of the customers who ever bought it.
+        Share of the customers with an order who ever bought it.
     repeat_rate : float64 array, shape (items,)
         Share of its buyers who bought it on two days or more.
     gap_days : float64 array, shape (items,)
@@ -48,7 +48,7 @@ class Statistics:
 
     @property
     def popularity(self) -> Floats:
-        """Share of the customers who bought the item in the last 30 days, shape (items,)."""
+        """Share of the customers with an order who bought the item in the last 30 days, shape (items,)."""
         popular: Floats = self.recent[POPULAR_WINDOW]
         return popular
 
@@ -71,7 +71,7 @@ class Statistics:
 def statistics_of(events: Events, profiles: Profiles | None = None) -> Statistics:
     """Count over everybody's events."""
     profiles = profiles if profiles is not None else profiles_of(events)
-    people, items = max(profiles.customers, 1), profiles.items
+    people, items = max(int(profiles.known.sum()), 1), profiles.items
     recent = [np.bincount(profiles.item[profiles.last_days <= days], minlength=items) for days in WINDOWS_DAYS]
     buyers = np.bincount(profiles.item, minlength=items)
     again = profiles.orders > 1

@@ -76,6 +76,10 @@ class Teaching:
         scorer = method.fit(learnt, known.now.rules, seed=seed, choices=choices.get(name))
         return Level(known.vocabulary, known.now.statistics, known.now.rules, scorer)
 
+    def can_teach(self, level: str, examples: Examples) -> bool:
+        """Say whether enough customers bought an item of a level."""
+        return int(self.known(level, _newest(examples)).now.profiles.known.sum()) >= MIN_CUSTOMERS
+
     def known(self, level: str, examples: Examples) -> Known:
         """Return the items at the examples' one cutoff, and what everybody bought of them."""
         histories = examples.customers.histories

@@ -73,7 +73,9 @@ class TwoStage:
         if len(found.row):
             ranker = self.rankers.get(asked.mode, self.rankers[MAIN])
             # one thread: waking others costs more than the rows of a customer
-            scores[found.row, found.item] = ranker.predict(found.features, num_threads=1)
+            taught = np.asarray(ranker.predict(found.features, num_threads=1))
+            # fewer of what was not bought taught than there are: their odds are put right
+            scores[found.row, found.item] = taught * NEGATIVES / (1 - taught * (1 - NEGATIVES))
         return scores
 
     def parts(self) -> Mapping[str, bytes]:
@@ -197,8 +199,8 @@ def contributions(scorer: TwoStage, profiles: Profiles) -> dict[str, float]:
     asked = Asked(profiles, "any").take(thinned(np.arange(profiles.customers), EXPLAINED))
     found = scorer.generators.candidates(asked).features
     drawn = found[thinned(np.arange(len(found)), EXPLAINED_ROWS)]
-    effects = np.abs(np.asarray(scorer.rankers[MAIN].predict(drawn, pred_contrib=True, num_threads=1)))
+    effects = np.asarray(scorer.rankers[MAIN].predict(drawn, pred_contrib=True, num_threads=1))
     ends = np.cumsum([len(names) for names in GROUPS.values()])
     # the last column is the base rate
-    parts = np.split(effects.mean(axis=0)[:-1], ends[:-1])
-    return {group: float(part.sum()) for group, part in zip(GROUPS, parts, strict=True)}
+    parts = np.split(effects[:, :-1], ends[:-1], axis=1)
+    return {group: float(np.abs(part.sum(axis=1)).mean()) for group, part in zip(GROUPS, parts, strict=True)}

@@ -1,6 +1,5 @@
 """The items of one level: what an artifact calls them, and which products of a table they are."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,10 +65,18 @@ def vocabulary_of(products: pa.Table, column: str, excluded: tuple[str, ...]) ->
 
 def grouping_of(products: pa.Table, wanted: str) -> str:
     """Return the wanted grouping column, or where it is empty the finest that is not."""
-    filled: Mapping[str, bool] = {
-        name: name in products.column_names and products[name].null_count < products.num_rows for name in GROUPINGS
-    }
-    return wanted if filled.get(wanted) else next((name for name in GROUPINGS if filled[name]), wanted)
+    filled = _filled(products)
+    return wanted if wanted in filled else next(iter(filled), wanted)
+
+
+def has_groupings(products: pa.Table) -> bool:
+    """Say whether any product bears a category."""
+    return bool(_filled(products))
+
+
+def _filled(products: pa.Table) -> list[str]:
+    present = (name for name in GROUPINGS if name in products.column_names)
+    return [name for name in present if products[name].null_count < products.num_rows]
 
 
 def kept(vocabulary: Vocabulary, wanted: NDArray[np.bool_]) -> Vocabulary:

@@ -12,7 +12,7 @@ BASKETS = (np.array([BREAD]), np.array([BREAD, EGGS]), np.array([], np.int64))
 
 
 def open_to(**asked: Any) -> list[list[int]]:
-    return [np.flatnonzero(row).tolist() for row in Asked(KNOWN, **asked).open_items()]
+    return [np.flatnonzero(row).tolist() for row in Asked(KNOWN, **asked).open_items]
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_only_what_may_be_answered_is_scored() -> None:
     for mode in MODES:
         question = asked(level, mode, held_out())
         scores = level.scorer.score(question)
-        assert (scores[~question.open_items()] == NOT_SCORED).all()
+        assert (scores[~question.open_items] == NOT_SCORED).all()
         assert not np.isnan(scores).any()
         # and somewhere something is
         assert (scores > 0).any()
