@@ -233,13 +233,13 @@ class BatchOptions:
     k : int
         Products for each customer, 1..100, where products are answered.
     mode, level : str
-        Which products, and whether products or categories.
+        Which products, and whether products or categories; None = the finer of what there is.
     """
 
     reasons: int = 0
     k: int = 10
     mode: Literal["any", "new", "repeat"] = "any"
-    level: Literal["product", "category"] = "product"
+    level: Literal["product", "category"] | None = None
 
 
 class Prediction(ABC):

@@ -53,7 +53,9 @@ class NextBestProductRequest(AboutCustomers):
         default="any",
         description="any: the next basket; new: never bought before; repeat: bought before; basket: completes one.",
     )
-    level: LevelName = Field(default="product", description="Whether products or categories are recommended.")
+    level: LevelName | None = Field(
+        default=None, description="product or category; null = product, or category where that is all there is."
+    )
     basket: list[Identifier] | None = Field(
         default=None,
         max_length=500,

@@ -193,7 +193,7 @@ class NextBestProduct(Prediction):
         known = served.known_customers(1)
         asked: list[dict[str, Any]] = [{"customers": [*known, NOBODY, inline_customer(served)], "k": 3}]
         most = bought_most(served.store, _BASKET_DRAWN)
-        items = _opened(served, "product")[1].items(most)
+        items = _opened(served, None)[1].items(most)
         if basket := [product for product, item in zip(most, items.tolist(), strict=True) if item >= 0][:2]:
             asked.append({"customers": known, "mode": "basket", "basket": basket, "k": 3})
         return asked
@@ -230,9 +230,10 @@ class NextBestProduct(Prediction):
         return next(method for method in self.candidates if method.name == name)
 
 
-def _opened(served: Served, name: str) -> tuple[Level, Assortment]:
-    """Return a level, and the store's products as it sees them."""
+def _opened(served: Served, asked: LevelName | None) -> tuple[Level, Assortment]:
+    """Return a level, and the store's products as it sees them; None = the finest that there is."""
     fitted = _recommender(served.fitted)
+    name = asked or [*fitted.levels][-1]
     if name not in set(fitted.levels):
         known = next(iter(fitted.levels))
         why = "the products have no categories" if name == "category" else "too few customers bought any one product"

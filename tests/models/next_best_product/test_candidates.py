@@ -80,6 +80,24 @@ def test_what_was_bought_most_and_lately_is_a_candidate_to_repeat(monkeypatch: p
     assert items(ANN, "repeat") == [[APPLE]]
 
 
+@pytest.mark.parametrize("mode", ["any", "repeat"])
+def test_own_items_that_a_filter_leaves_are_candidates_however_many_were_bought_more(
+    mode: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "OWN", 1)
+    if mode == "repeat":
+        # what is left of the similar items is filled with their own
+        monkeypatch.setattr(module, "SIMILAR", 0)
+    # nobody else ever bought diesel: only their own purchases make it a candidate
+    often = [(row, item, age) for row in (0, 2) for item in (APPLE, BREAD, COAL) for age in (1, 2, 3)]
+    known = profiles([*often, (0, DIESEL, 50), (2, DIESEL, 60), (2, EGGS, 90)], customers=3)
+    assert not any(DIESEL in each for each in items(known, mode))
+    assert items(known, mode, allowed=np.arange(5) == DIESEL) == [[DIESEL], [], [DIESEL]]
+    # of two that are left it is the one that was bought more, lately more than long ago
+    picked = items(known, mode, allowed=np.isin(np.arange(5), [DIESEL, EGGS]))
+    assert [DIESEL in each for each in picked] == [True, False, True]
+
+
 def test_what_nobody_else_ever_bought_is_a_candidate_to_repeat_and_no_other() -> None:
     ann = profiles([(0, DIESEL, 4)], customers=1)
     assert items(ann, "repeat") == [[DIESEL]]
@@ -125,14 +143,43 @@ def test_popularity_is_seen_by_hand() -> None:
     assert (bread["recent_30d"], bread["recent_90d"], bread["trend"], bread["rank"]) == (0, 0.125, 0, 2)
 
 
-def test_similarity_is_seen_with_its_rank_among_the_customers_candidates() -> None:
+def test_similarity_is_seen_with_its_share_of_the_highest() -> None:
     found = told(ANN, "any", EGGS)
     # six customers bought both, seven apples, six eggs
     assert found["similar"] == pytest.approx(6 / np.sqrt(7 * 6))
-    assert found["similar_rank"] == 0
-    assert told(ANN, "any", APPLE)["similar"] == 0
-    expected = generators().affinity.weights[[APPLE, COAL], EGGS].sum()
-    assert found["affinity"] == pytest.approx(expected, rel=1e-5)
+    # nothing else is similar to apples, and nothing at all to coal
+    assert found["similar_share"] == 1
+    apple = told(ANN, "any", APPLE)
+    assert (apple["similar"], apple["similar_share"]) == (0, 0)
+    linear = generators().affinity.weights[[APPLE, COAL]].sum(axis=0)
+    assert linear.argmax() == EGGS
+    assert found["affinity"] == pytest.approx(linear[EGGS], rel=1e-5)
+    assert found["affinity_share"] == 1
+    bread = told(ANN, "any", BREAD)
+    assert bread["affinity"] == pytest.approx(linear[BREAD], rel=1e-5)
+    assert bread["affinity_share"] == pytest.approx(linear[BREAD] / linear[EGGS], rel=1e-5)
+    assert 0 < bread["affinity_share"] < 1
+
+
+@pytest.mark.parametrize("mode", ["any", "new", "repeat", "basket"])
+def test_a_filter_changes_nothing_that_is_seen_of_what_it_leaves(mode: Any) -> None:
+    baskets = (np.array([COAL]), np.array([APPLE]), np.array([BREAD])) if mode == "basket" else ()
+    every = generators().candidates(Asked(BOTH, mode, baskets=baskets))
+    # without apples and eggs, which are the highest of similarity and affinity
+    left = np.isin(np.arange(5), [BREAD, COAL, DIESEL])
+    found = generators().candidates(Asked(BOTH, mode, left, baskets))
+    kept = left[every.item]
+    assert 0 < kept.sum() < len(kept)
+    assert (found.row.tolist(), found.item.tolist()) == (every.row[kept].tolist(), every.item[kept].tolist())
+    np.testing.assert_array_equal(found.features, every.features[kept])
+
+
+def test_what_is_bought_again_is_seen_as_in_the_next_basket() -> None:
+    every, again = (generators().candidates(Asked(BOTH, mode)) for mode in ("any", "repeat"))
+    own = np.isin(every.row * 5 + every.item, BOTH.row * 5 + BOTH.item)
+    assert 0 < own.sum() < len(own)
+    assert (again.row.tolist(), again.item.tolist()) == (every.row[own].tolist(), every.item[own].tolist())
+    np.testing.assert_array_equal(again.features, every.features[own])
 
 
 def test_the_basket_is_seen_by_hand() -> None:
@@ -145,9 +192,10 @@ def test_the_basket_is_seen_by_hand() -> None:
     assert np.isnan([plain["together"], plain["confidence"]]).all()
 
 
-def test_ranks_start_anew_for_each_customer_and_the_first_of_equals_comes_first() -> None:
-    found = module._rank(np.array([0, 0, 0, 2, 2]), np.array([1, 3, 1, 5, 7], np.float32))
-    assert found.tolist() == [1, 0, 2, 1, 0]
+def test_shares_are_of_each_customers_own_highest_and_nought_where_nothing_is_above_it() -> None:
+    found = module._share(np.array([[1, 4, -2], [10, 5, 0], [0, 0, 0], [-3, -1, 0]], np.float32))
+    assert found.tolist() == [[0.25, 1, -0.5], [1, 0.5, 0], [0, 0, 0], [-3, -1, 0]]
+    assert module._share(np.empty((2, 0), np.float32)).shape == (2, 0)
 
 
 def test_the_top_are_above_nought_and_equals_go_together() -> None:

@@ -11,9 +11,9 @@ from models.rivals.personal_frequency import PersonalFrequency
 from tests.models.next_best_product.corner_shop import AS_OF, histories, level_of, products
 
 COUNT = 16
-# in the last 30 days seven of the ten shoppers bought apples, one bread and six others eggs, both of which are bakery;
-# coal was bought earlier
-SHARES = {"category": [0.7, 0.7], "product": [0.7, 0.1, 0.0, 0.6]}
+# eight of the shoppers ever bought a product that is an item, seven of them one with a category. In the last 30 days
+# seven bought apples, one bread and six others eggs, both of which are bakery; coal was bought earlier
+SHARES = {"category": [7 / 7, 7 / 7], "product": [7 / 8, 1 / 8, 0.0, 6 / 8]}
 
 
 def recommender(*levels: str) -> FittedRecommender:
@@ -70,7 +70,7 @@ def test_places_that_popularity_filled_are_scored_by_the_share_of_buyers() -> No
     fitted = recommender("category", "product")
     nobody = Histories(products(), histories({}, 1).purchases, np.arange(1), np.full(1, np.datetime64(AS_OF, "D")))
     (scores,) = fitted.score(Customers([""], nobody.as_of, np.ones((1, 1), np.float32), ("orders",), nobody))
-    category, product = padded([0.7, 0.7]), padded([0.7, 0.6, 0.1])
+    category, product = padded([7 / 7, 7 / 7]), padded([7 / 8, 6 / 8, 1 / 8])
     np.testing.assert_allclose(scores, [*category, *category, *product, *product])
 
 

@@ -17,6 +17,7 @@ from models.next_best_product.recommender import FittedRecommender
 from models.next_best_product.vocabulary import Vocabulary
 from models.prediction import BatchOptions, Served
 from models.purchases import Histories
+from models.ranking import RankingMeasurement
 from models.rivals.item_knn import ItemKNN
 from models.rivals.most_popular import MostPopular
 from models.rivals.personal_frequency import PersonalFrequency
@@ -205,11 +206,55 @@ def test_there_is_only_the_product_level_when_there_are_no_categories() -> None:
     fitted = prediction.fit("item_knn", town.examples(grouped=False), horizon=30, seed=1)
     assert list(fitted.levels) == ["product"]
     assert set(prediction.load("item_knn", fitted.parts()).levels) == {"product"}
-    # what is asked of categories is then asked of products
-    task, same = (next(t for t in prediction.tasks if t.tag == tag) for tag in ("new", "product_new"))
-    known = town.examples(grouped=False).at([town.day(2)])
-    one, other = (prediction.measure(fitted, known, each).metrics() for each in (task, same))
-    assert one == other
+    # what is asked of categories is asked of products, as it is where there are both; it is not asked twice
+    both = prediction.fit("item_knn", town.examples(), horizon=30, seed=1)
+    bare, grouped = (town.examples(grouped=each).at([town.day(2)]) for each in (False, True))
+    tasks = {task.tag: task for task in prediction.tasks}
+    for tag in ("next_basket", "new"):
+        own = prediction.measure(fitted, bare, tasks[tag])
+        assert len(own.loss) > 0
+        assert own.metrics() == prediction.measure(both, grouped, tasks[f"product_{tag}"]).metrics()
+        assert_nobody(prediction.measure(fitted, bare, tasks[f"product_{tag}"]))
+
+
+def assert_nobody(found: RankingMeasurement) -> None:
+    """Assert that nobody was measured."""
+    assert (len(found.loss), len(found.offered), found.shown.shape) == (0, 0, (0, 10))
+
+
+def test_the_product_level_is_left_out_when_too_few_bought_any_one_product() -> None:
+    # each customer is a buyer of what they bought, so that none has more buyers than there are customers
+    prediction = shop_prediction(min_buyers=town.PEOPLE + 1)
+    fitted = prediction.fit("item_knn", town.examples(), horizon=30, seed=1)
+    assert list(fitted.levels) == ["category"]
+    assert set(prediction.load("item_knn", fitted.parts()).levels) == {"category"}
+    known = town.examples().at([town.day(2)])
+    tasks = {task.tag: task for task in prediction.tasks}
+    plain = shop_prediction()
+    both = plain.fit("item_knn", town.examples(), horizon=30, seed=1)
+    assert list(both.levels) == ["category", "product"]
+    for tag in ("next_basket", "new"):
+        # categories are measured as they always are, and products not at all
+        own = prediction.measure(fitted, known, tasks[tag])
+        assert len(own.loss) > 0
+        assert own.metrics() == plain.measure(both, known, tasks[tag]).metrics()
+        assert_nobody(prediction.measure(fitted, known, tasks[f"product_{tag}"]))
+
+
+def test_products_are_refused_when_there_are_only_categories(served: Served) -> None:
+    assert isinstance(served.fitted, FittedRecommender)
+    few = FittedRecommender("item_knn", {"category": served.fitted.levels["category"]})
+    alone = replace(served, fitted=few)
+    said = "level 'product': too few customers bought any one product; ask for the level 'category'"
+    with pytest.raises(InvalidRequestError) as caught:
+        ask(alone, "ann")
+    assert (str(caught.value), caught.value.field) == (said, "level")
+    with pytest.raises(InvalidRequestError, match=said):
+        alone.prediction.table(alone, ROWS, BatchOptions())
+    asked, batch = {"level": "category", "mode": "repeat", "k": 3}, BatchOptions(level="category", mode="repeat", k=3)
+    assert ask(alone, *NAMES, **asked) == ask(served, *NAMES, **asked)
+    assert alone.prediction.table(alone, ROWS, batch) == served.prediction.table(served, ROWS, batch)
+    alone.prediction.warm(alone)
 
 
 @pytest.mark.parametrize("method", ["item_knn", "ease", "personal_frequency", "most_popular"])
@@ -240,7 +285,9 @@ def test_lists_are_measured_on_those_who_bought_something_that_counts() -> None:
 
 def test_coverage_is_of_the_items_that_anybody_ever_bought() -> None:
     bought = {"ann": [("apple", 3), ("bread", 3)], "bob": [("apple", 4)]}
-    fitted = FittedRecommender("most_popular", {"product": level_of(MostPopular(), shoppers=bought)})
+    columns = {"category": col.SUBCATEGORY, "product": col.PRODUCT_ID}
+    levels = {name: level_of(MostPopular(), column, bought) for name, column in columns.items()}
+    fitted = FittedRecommender("most_popular", levels)
     known = examples_of(histories(dict(enumerate(bought.values())), 2), [["bread"]] * 2, [["bread"]] * 2)
     prediction = shop_prediction()
     task = next(task for task in prediction.tasks if task.tag == "product_next_basket")
@@ -271,3 +318,17 @@ def test_golden_customers_are_made_from_the_fitted_items() -> None:
     assert found is not None
     assert set(found.products[col.PRODUCT_ID].to_pylist()) == set(town.IDS)
     assert isinstance(found.products, pa.Table)
+
+
+def test_categories_are_what_is_asked_for_when_they_are_all_there_is(served: Served) -> None:
+    assert isinstance(served.fitted, FittedRecommender)
+    few = FittedRecommender("item_knn", {"category": served.fitted.levels["category"]})
+    alone = replace(served, fitted=few)
+    for example in served.prediction.examples(alone):
+        assert example.get("level") is None
+        found = served.prediction.answer(alone, NextBestProductRequest.model_validate(example))
+        named = [each for answer in found.answers for each in answer.products]
+        assert named
+        assert {each.product_id for each in named} == {None}
+    table = served.prediction.table(alone, ROWS, BatchOptions())
+    assert table.equals(served.prediction.table(served, ROWS, BatchOptions(level="category")))

@@ -57,9 +57,9 @@ def test_products_have_names_categories_scores_and_reasons(frequent: Served) -> 
     assert bread.reason.text == "bought on 1 day, last 3 days ago"
     assert not apple.fallback
     assert (eggs.product_id, eggs.fallback, eggs.reason.kind) == ("eggs", True, "popularity")
-    # six of the ten; the method says nothing of it
+    # six of the eight who ever bought a product that is recommended; the method says nothing of it
     assert eggs.score is None
-    assert eggs.reason.text == "60.0% of all customers bought it in the last 30 days"
+    assert eggs.reason.text == "75.0% of those who ever ordered bought it in the last 30 days"
     assert (eggs.reason.item, eggs.reason.support, eggs.reason.count) == (None, None, None)
 
 
@@ -84,9 +84,10 @@ def test_a_rule_that_lifts_nothing_is_told_as_popularity(near: Served) -> None:
     # item-kNN finds bakery by fruit, yet each of the eight orders with a category holds fruit
     (bakery,) = one(near, inline([("apple", 4)]), k=1, level="category", mode="new").products
     assert (bakery.category, bakery.reason.kind, bakery.fallback) == ("bakery", "popularity", True)
-    # it is scored: popularity filled no place. Seven customers bought fruit, as many bakery, all of them both
+    # it is scored: popularity filled no place. Seven customers bought fruit, as many bakery, all of them both; nobody
+    # else ordered anything that has a category and is recommended
     assert bakery.score == pytest.approx(1)
-    assert bakery.reason.text == "70.0% of all customers bought it in the last 30 days"
+    assert bakery.reason.text == "100.0% of those who ever ordered bought it in the last 30 days"
 
 
 @pytest.mark.parametrize(
@@ -260,6 +261,28 @@ def test_products_of_a_basket_that_are_not_known_are_listed_and_ignored(near: Se
     again = ask(near, "ann", mode="basket", basket=["milk", "apple", "diesel", "milk", "apple", "diesel", "milk"])
     assert again == found
     assert ask(near, "ann", mode="basket", basket=["coal", "apple"], level="category").unknown_products == ["coal"]
+
+
+def test_products_of_a_filter_that_are_not_known_are_listed_and_ignored(near: Served) -> None:
+    plain = ask(near, "ann", filters={"exclude": ["apple"], "in_stock": ["apple", "bread", "eggs"]})
+    assert plain.unknown_products == []
+    # diesel is known, and never recommended
+    filters = {"exclude": ["apple", "milk", "diesel", "milk"], "in_stock": ["soap", "apple", "bread", "eggs", "milk"]}
+    found = ask(near, "ann", filters=filters)
+    assert found.unknown_products == ["milk", "soap"]
+    assert found.answers == plain.answers
+    by_group = ask(near, "ann", level="category", filters=filters)
+    assert by_group.unknown_products == ["milk", "soap"]
+    # after those of the basket, each once
+    basket = ask(near, "ann", mode="basket", basket=["soap", "apple", "tea"], filters=filters)
+    assert basket.unknown_products == ["soap", "tea", "milk"]
+
+
+def test_at_most_a_thousand_unknown_products_are_listed(near: Served) -> None:
+    many = [f"x{number}" for number in range(1_500)]
+    found = ask(near, "ann", filters={"exclude": many[:600], "in_stock": ["eggs", *many[500:]]})
+    assert found.unknown_products == many[:1_000]
+    assert ids(found.answers[0]) == ["eggs"]
 
 
 def test_a_basket_of_which_nothing_is_known_is_refused(near: Served) -> None:

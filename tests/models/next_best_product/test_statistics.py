@@ -1,19 +1,39 @@
 import numpy as np
 import pytest
 
+from models.next_best_product.profiles import events_of
 from models.next_best_product.statistics import PRIOR_GAP_BUYERS, statistics_of
-from tests.models.next_best_product.corner_shop import APPLE, BREAD, COAL, DIESEL, EGGS, events
+from tests.models.next_best_product.corner_shop import APPLE, BREAD, COAL, DIESEL, EGGS, Bought, events, histories
 
 
-def test_buyers_are_shares_of_all_customers_in_each_window() -> None:
+def test_buyers_are_shares_of_those_who_ordered_in_each_window() -> None:
     lines = [(0, APPLE, 7), (0, APPLE, 80), (1, APPLE, 8), (2, APPLE, 31), (2, BREAD, 90), (3, BREAD, 91)]
     found = statistics_of(events(lines, customers=5))
     assert found.items == 5
-    # apples: in 7, 30 and 90 days by customer 0; 0 and 1; 0, 1 and 2
-    np.testing.assert_allclose(found.recent[:, APPLE], [1 / 5, 2 / 5, 3 / 5])
-    np.testing.assert_allclose(found.recent[:, BREAD], [0, 0, 1 / 5])
-    np.testing.assert_allclose(found.buyers, [3 / 5, 2 / 5, 0, 0, 0])
+    # four of the five ordered; apples: in 7, 30 and 90 days by customer 0; 0 and 1; 0, 1 and 2
+    np.testing.assert_allclose(found.recent[:, APPLE], [1 / 4, 2 / 4, 3 / 4])
+    np.testing.assert_allclose(found.recent[:, BREAD], [0, 0, 1 / 4])
+    np.testing.assert_allclose(found.buyers, [3 / 4, 2 / 4, 0, 0, 0])
     np.testing.assert_array_equal(found.popularity, found.recent[1])
+
+
+def test_those_who_never_ordered_or_order_later_change_nothing() -> None:
+    bought = {0: [("apple", 3), ("apple", 13), ("eggs", 3)], 1: [("apple", 40)]}
+    codes = np.arange(5, dtype=np.int32)
+
+    def told(lines: Bought, count: int) -> dict[str, np.ndarray]:
+        return statistics_of(events_of(histories(lines, count), codes, 5)).arrays()
+
+    expected = told(bought, 2)
+    np.testing.assert_allclose(expected["recent"][:, APPLE], [1 / 2, 1 / 2, 1])
+    np.testing.assert_allclose(expected["buyers"], [1, 0, 0, 0, 1 / 2])
+    # four more never ordered; one more orders on the day of the cutoff, one a month after it
+    later = {6: [("apple", 0), ("bread", 0)], 7: [("coal", -30)]}
+    for lines, count in ((bought, 6), ({**bought, **later}, 8)):
+        found = told(lines, count)
+        assert found.keys() == expected.keys()
+        for name, array in found.items():
+            np.testing.assert_array_equal(array, expected[name], err_msg=name)
 
 
 def test_orders_are_days_of_a_customer() -> None:

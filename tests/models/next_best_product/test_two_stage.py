@@ -1,5 +1,6 @@
 """The planted pattern is in ``town``: a favourite every ten days, and a follower in the order after its lead."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -147,6 +148,57 @@ def test_only_what_may_be_answered_is_scored() -> None:
         assert not np.isnan(scores).any()
         # and somewhere something is
         assert (scores > 0).any()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_filter_changes_neither_the_scores_nor_the_order_of_what_it_leaves(mode: str, level: str) -> None:
+    chosen = fitted().levels[level]
+    question = asked(chosen, mode, held_out())
+    scores = chosen.scorer.score(question)
+    for first in (0, 1):
+        left = np.arange(len(chosen.vocabulary)) % 2 == first
+        filtered = replace(question, allowed=left)
+        np.testing.assert_array_equal(chosen.scorer.score(filtered), np.where(left, scores, NOT_SCORED))
+        every, found = (chosen.rank(each, len(left)) for each in (question, filtered))
+        for row, (items, marks) in enumerate(zip(every.items, every.scores, strict=True)):
+            personal = items[left[items] & ~np.isnan(marks)]
+            assert found.items[row][: len(personal)].tolist() == personal.tolist()
+        assert (scores[:, left] > NOT_SCORED).any()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_is_bought_again_is_scored_as_in_the_next_basket(level: str) -> None:
+    chosen = fitted().levels[level]
+    again, every = (asked(chosen, mode, held_out()) for mode in ("repeat", "any"))
+    expected = np.where(again.open_items, chosen.scorer.score(every), NOT_SCORED)
+    np.testing.assert_array_equal(chosen.scorer.score(again), expected)
+    assert (expected > NOT_SCORED).any()
+
+
+def test_the_negatives_that_were_left_out_are_put_right_in_the_odds() -> None:
+    class Stub:
+        def predict(self, features: np.ndarray, **_: Any) -> np.ndarray:
+            return np.resize([0.0, 0.2, 0.5, 0.8, 1.0], len(features))
+
+    scorer = fitted().levels["product"].scorer
+    assert isinstance(scorer, TwoStage)
+    question = asked(fitted().levels["product"], "any", held_out().take(np.array([0])))
+    found = replace(scorer, rankers={"any": Stub()}).score(question)[0]  # type: ignore[dict-item]
+    # a quarter of what was not bought taught: odds of 1/4, 1 and 4 become 1/16, 1/4 and 1
+    assert two_stage.NEGATIVES == 0.25
+    candidates = found[found > NOT_SCORED]
+    np.testing.assert_allclose(candidates, np.resize([0, 1 / 17, 1 / 5, 1 / 2, 1], len(candidates)))
+    assert len(candidates) == len(town.IDS)
+
+
+def test_as_much_is_bought_as_the_scores_say() -> None:
+    level = fitted().levels["product"]
+    scores = level.scorer.score(asked(level, "any", held_out()))
+    baskets = held_out().labels[col.NEXT_BASKET]
+    bought = np.mean([0 if each is None else len(each) for each in baskets])
+    expected = np.where(scores > NOT_SCORED, scores, 0).sum(axis=1).mean()
+    assert expected == pytest.approx(bought, rel=0.15)
 
 
 def test_somebody_unknown_gets_candidates_from_the_basket_alone() -> None:
