@@ -233,7 +233,7 @@ class NextBestProduct(Prediction):
 def _opened(served: Served, asked: LevelName | None) -> tuple[Level, Assortment]:
     """Return a level, and the store's products as it sees them; None = the finest that there is."""
     fitted = _recommender(served.fitted)
-    name = asked or [*fitted.levels][-1]
+    name = asked or ("product" if "product" in set(fitted.levels) else "category")
     if name not in set(fitted.levels):
         known = next(iter(fitted.levels))
         why = "the products have no categories" if name == "category" else "too few customers bought any one product"

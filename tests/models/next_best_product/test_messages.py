@@ -18,7 +18,7 @@ def refused(match: str, **asked: Any) -> None:
 
 def test_the_defaults_are_ten_products_of_any_kind() -> None:
     found = request()
-    assert (found.k, found.mode, found.level, found.basket) == (10, "any", "product", None)
+    assert (found.k, found.mode, found.level, found.basket) == (10, "any", None, None)
     assert (found.filters.categories, found.filters.brands, found.filters.exclude) == (None, None, [])
     assert found.filters.in_stock is None
 
