@@ -80,10 +80,8 @@ class Explainer:
     row: int
 
     def why(self, items: NDArray[np.int64]) -> tuple[Why, ...]:
-        """Return what speaks for each item: what lies in the basket, where there is one, before the history."""
+        """Return what speaks for each item: a past purchase, or else a rule."""
         past = self._past(items)
-        if self.asked.baskets:
-            return tuple(self._rule(item) or known for item, known in zip(items.tolist(), past, strict=True))
         return tuple(known or self._rule(item) for item, known in zip(items.tolist(), past, strict=True))
 
     def _past(self, items: NDArray[np.int64]) -> list[PastPurchase | None]:
@@ -98,7 +96,7 @@ class Explainer:
         ]
 
     def _rule(self, item: int) -> Rule | None:
-        """Return the rule with the highest lift from what the customer has to the item."""
+        """Return the rule with the highest confidence, and so the highest lift, from what the customer has."""
         partners, together = self.rules.of(item)
         has = among(partners, self._antecedents())
         if not has.any():

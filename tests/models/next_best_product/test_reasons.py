@@ -71,12 +71,11 @@ def test_popularity_is_all_there_is_when_nothing_of_the_customer_goes_with_the_i
     assert why(EGGS, [*[(APPLE, EGGS)] * 4, (COAL,)], [(0, APPLE, 3)]) is None
 
 
-def test_the_rule_of_the_basket_comes_first_when_there_is_one() -> None:
-    own = [(0, EGGS, 5)]
-    found = why(EGGS, SHOP, own, basket=[APPLE])
+def test_a_past_purchase_comes_before_the_rule_of_a_basket() -> None:
+    assert why(EGGS, SHOP, [(0, EGGS, 5)], basket=[APPLE]) == PastPurchase(orders=1, last_days=5)
+    found = why(EGGS, SHOP, [(0, COAL, 5)], basket=[APPLE])
     assert isinstance(found, Rule)
     assert found.antecedent == APPLE
-    assert why(EGGS, SHOP, own, basket=[COAL]) == PastPurchase(orders=1, last_days=5)
 
 
 def test_a_rule_is_from_the_basket_and_not_from_the_history_in_basket_mode() -> None:
