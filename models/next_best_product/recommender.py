@@ -9,6 +9,7 @@ import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from models.next_best_product.arrays import array_parts, from_parts
 from models.next_best_product.asking import NOT_SCORED, Asked, scored_only
 from models.next_best_product.assortment import Assortment
 from models.next_best_product.learning import Learnt
@@ -17,7 +18,7 @@ from models.next_best_product.profiles import Events, Floats, Ints, events_of, p
 from models.next_best_product.reasons import Explainer, Why
 from models.next_best_product.statistics import Statistics
 from models.next_best_product.vocabulary import Vocabulary
-from models.parts import canonical_json, npy_array, npy_bytes
+from models.parts import canonical_json
 from models.prediction import Customers, Scores
 
 CHUNK = 128
@@ -132,9 +133,7 @@ class Level:
     def parts(self) -> Mapping[str, bytes]:
         """Return the files that hold it."""
         about = {"column": self.vocabulary.column, "excluded": self.vocabulary.excluded, "names": self.vocabulary.names}
-        arrays = {f"statistics_{name}": array for name, array in self.statistics.arrays().items()}
-        arrays |= {f"rules_{name}": getattr(self.rules, name) for name in ("indptr", "indices", "values")}
-        shared = {f"{name}.npy": npy_bytes(array) for name, array in arrays.items()}
+        shared = array_parts("statistics", self.statistics) | array_parts("rules", self.rules)
         own = {f"scorer_{name}": content for name, content in self.scorer.parts().items()}
         return {"items.json": canonical_json(about), **shared, **own}
 
@@ -142,19 +141,10 @@ class Level:
 def load_level(method: ItemMethod, parts: Mapping[str, bytes]) -> Level:
     """Return the level that ``parts`` hold."""
     about = orjson.loads(parts["items.json"])
-    statistics = Statistics(**_arrays(parts, "statistics_"))
-    rules = Neighbours(**_arrays(parts, "rules_"))
+    statistics, rules = from_parts(Statistics, "statistics", parts), from_parts(Neighbours, "rules", parts)
     own = {name.removeprefix("scorer_"): each for name, each in parts.items() if name.startswith("scorer_")}
     vocabulary = Vocabulary(about["column"], tuple(about["names"]), tuple(about["excluded"]))
     return Level(vocabulary, statistics, rules, method.load(own, statistics, rules))
-
-
-def _arrays(parts: Mapping[str, bytes], prefix: str) -> dict[str, Any]:
-    return {
-        name.removeprefix(prefix).removesuffix(".npy"): npy_array(content)
-        for name, content in parts.items()
-        if name.startswith(prefix)
-    }
 
 
 def best(scores: Floats, popularity: Floats, k: int) -> Ints:

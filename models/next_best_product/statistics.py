@@ -3,11 +3,10 @@
 All of it is indexed by item: an answer costs the same whether ten thousand or ten million customers taught it.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.next_best_product.profiles import Events, Floats, Ints, Profiles, profiles_of
 
@@ -62,10 +61,6 @@ class Statistics:
         """Items from the most popular to the least, ties by buyers, then in the order of the items, shape (items,)."""
         order: Ints = np.lexsort((-self.buyers, -self.popularity))
         return order
-
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """Return every array by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def statistics_of(events: Events, profiles: Profiles | None = None) -> Statistics:

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from models.boosting import PARAMETERS
 from models.errors import NotEnoughDataError
 from models.next_best_product.affinity import Affinity
+from models.next_best_product.arrays import array_parts, from_parts
 from models.next_best_product.asking import NOT_SCORED, Asked
 from models.next_best_product.candidates import FEATURES, GROUPS, Generators
 from models.next_best_product.learning import Learnt, Past, Snapshot, thinned
 from models.next_best_product.neighbours import Neighbours
 from models.next_best_product.profiles import Floats, Profiles, profiles_of
 from models.next_best_product.statistics import Statistics
-from models.parts import npy_array, npy_bytes
 
 if TYPE_CHECKING:
     # imported where it is called: see models.boosting
@@ -80,16 +80,8 @@ class TwoStage:
 
     def parts(self) -> Mapping[str, bytes]:
         """Return the rankers as LightGBM text, the generators as npy."""
-        similar, affinity = self.generators.similar, self.generators.affinity
-        arrays: dict[str, NDArray[Any]] = {
-            "similar_indptr": similar.indptr,
-            "similar_indices": similar.indices.astype(np.int32),
-            "similar_values": similar.values,
-            "affinity_items": affinity.items,
-            "affinity_weights": affinity.weights,
-        }
-        texts = {f"ranker_{mode}.txt": self.rankers[mode].model_to_string().encode() for mode in self.rankers}
-        return {f"{name}.npy": npy_bytes(array) for name, array in arrays.items()} | texts
+        arrays = array_parts("similar", self.generators.similar) | array_parts("affinity", self.generators.affinity)
+        return arrays | {f"ranker_{mode}.txt": each.model_to_string().encode() for mode, each in self.rankers.items()}
 
 
 @dataclass(frozen=True)
@@ -121,11 +113,7 @@ class TwoStageMethod:
         """Return what ``parts`` hold."""
         import lightgbm as lgb
 
-        array = {name.removesuffix(".npy"): npy_array(each) for name, each in parts.items() if name.endswith(".npy")}
-        similar = Neighbours(
-            array["similar_indptr"], array["similar_indices"].astype(np.int64), array["similar_values"]
-        )
-        affinity = Affinity(array["affinity_items"], array["affinity_weights"])
+        similar, affinity = from_parts(Neighbours, "similar", parts), from_parts(Affinity, "affinity", parts)
         rankers = {
             mode: lgb.Booster(model_str=parts[f"ranker_{mode}.txt"].decode())
             for mode in RANKERS

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from models.next_best_product.affinity import Affinity, affinity_of
+from models.next_best_product.arrays import array_parts, from_parts
 from models.next_best_product.asking import NOT_SCORED, Asked
 from models.next_best_product.learning import Learnt
 from models.next_best_product.neighbours import Neighbours
 from models.next_best_product.profiles import Floats
 from models.next_best_product.statistics import Statistics
-from models.parts import npy_array, npy_bytes
 
 # validation chose: a weak penalty repeats what was bought, a strong one finds what is new
 REPEAT_STRENGTH = 0.3
@@ -54,11 +54,7 @@ class FittedEASE:
 
     def parts(self) -> Mapping[str, bytes]:
         """Return the weights."""
-        return {
-            f"{name}_{part}.npy": npy_bytes(getattr(affinity, part))
-            for name, affinity in (("shares", self.shares), ("bought", self.bought))
-            for part in ("items", "weights")
-        }
+        return array_parts("shares", self.shares) | array_parts("bought", self.bought)
 
 
 @dataclass(frozen=True)
@@ -79,8 +75,4 @@ class EASE:
 
     def load(self, parts: Mapping[str, bytes], statistics: Statistics, rules: Neighbours) -> FittedEASE:
         """Return what ``parts`` hold."""
-        loaded = (
-            Affinity(npy_array(parts[f"{name}_items.npy"]), npy_array(parts[f"{name}_weights.npy"]))
-            for name in ("shares", "bought")
-        )
-        return FittedEASE(*loaded)
+        return FittedEASE(from_parts(Affinity, "shares", parts), from_parts(Affinity, "bought", parts))

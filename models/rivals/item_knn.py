@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from models.next_best_product.arrays import array_parts, from_parts
 from models.next_best_product.asking import NOT_SCORED, Asked
 from models.next_best_product.learning import Learnt
 from models.next_best_product.neighbours import Neighbours
 from models.next_best_product.profiles import Floats
 from models.next_best_product.statistics import Statistics
-from models.parts import npy_array, npy_bytes
-
-ARRAYS = ("indptr", "indices", "values")
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class FittedItemKNN:
 
     def parts(self) -> Mapping[str, bytes]:
         """Return the nearest items."""
-        return {f"{name}.npy": npy_bytes(getattr(self.similar, name)) for name in ARRAYS}
+        return array_parts("similar", self.similar)
 
 
 @dataclass(frozen=True)
@@ -63,4 +61,4 @@ class ItemKNN:
 
     def load(self, parts: Mapping[str, bytes], statistics: Statistics, rules: Neighbours) -> FittedItemKNN:
         """Return what ``parts`` hold."""
-        return FittedItemKNN(Neighbours(**{name: npy_array(parts[f"{name}.npy"]) for name in ARRAYS}))
+        return FittedItemKNN(from_parts(Neighbours, "similar", parts))

@@ -22,7 +22,7 @@ def test_those_who_never_ordered_or_order_later_change_nothing() -> None:
     codes = np.arange(5, dtype=np.int32)
 
     def told(lines: Bought, count: int) -> dict[str, np.ndarray]:
-        return statistics_of(events_of(histories(lines, count), codes, 5)).arrays()
+        return vars(statistics_of(events_of(histories(lines, count), codes, 5)))
 
     expected = told(bought, 2)
     np.testing.assert_allclose(expected["recent"][:, APPLE], [1 / 2, 1 / 2, 1])
@@ -84,4 +84,4 @@ def test_items_stand_by_popularity_then_buyers_then_order() -> None:
 def test_everything_is_nought_when_nobody_bought_anything(customers: int) -> None:
     found = statistics_of(events([], customers=customers))
     assert (found.buyers.tolist(), float(found.total_orders)) == ([0] * 5, 0)
-    assert all(np.isfinite(array).all() for array in found.arrays().values())
+    assert all(np.isfinite(array).all() for array in vars(found).values())
