@@ -47,7 +47,7 @@ class ItemMethod(Protocol):
     def name(self) -> str:
         """Short name; part of metric names."""
 
-    def fit(self, learnt: Learnt, rules: Neighbours, *, seed: int, choices: Mapping[str, Any] | None = None) -> Scorer:
+    def fit(self, learnt: Learnt, *, seed: int, choices: Mapping[str, Any] | None = None) -> Scorer:
         """Fit at one level."""
 
     def load(self, parts: Mapping[str, bytes], statistics: Statistics, rules: Neighbours) -> Scorer:

@@ -73,7 +73,7 @@ class Teaching:
         days = past_cutoffs(examples, horizon)[: 2 if len(known.vocabulary) > MANY_ITEMS else None]
         past = tuple(_past(known.vocabulary, examples.take(examples.customers.as_of == day)) for day in days)
         learnt = Learnt(known.now, past, _bounded(self._kept, (name, known.vocabulary), dict))
-        scorer = method.fit(learnt, known.now.rules, seed=seed, choices=choices.get(name))
+        scorer = method.fit(learnt, seed=seed, choices=choices.get(name))
         return Level(known.vocabulary, known.now.statistics, known.now.rules, scorer)
 
     def can_teach(self, level: str, examples: Examples) -> bool:

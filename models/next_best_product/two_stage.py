@@ -90,9 +90,7 @@ class TwoStageMethod:
 
     name: str = "two_stage"
 
-    def fit(
-        self, learnt: Learnt, rules: Neighbours, *, seed: int, choices: Mapping[str, Any] | None = None
-    ) -> TwoStage:
+    def fit(self, learnt: Learnt, *, seed: int, choices: Mapping[str, Any] | None = None) -> TwoStage:
         """Fit as ``models.next_best_product.recommender.ItemMethod`` says.
 
         Raises
@@ -106,7 +104,7 @@ class TwoStageMethod:
         modes = [mode for mode in trees if _positives(taught, mode) >= MIN_POSITIVES]
         with ThreadPoolExecutor(2) as pool:
             fits = {mode: pool.submit(_ranker, [each[mode] for each in taught], trees[mode], seed) for mode in modes}
-            generators = generators_of(learnt.now, rules)
+            generators = generators_of(learnt.now)
             return TwoStage(generators, {mode: fit.result() for mode, fit in fits.items()})
 
     def load(self, parts: Mapping[str, bytes], statistics: Statistics, rules: Neighbours) -> TwoStage:
@@ -122,9 +120,9 @@ class TwoStageMethod:
         return TwoStage(Generators(statistics, similar, rules, affinity), rankers)
 
 
-def generators_of(known: Snapshot, rules: Neighbours) -> Generators:
-    """Return the generators at one cutoff; ``rules`` must be of that cutoff too."""
-    return Generators(known.statistics, known.similar, rules, known.affinity)
+def generators_of(known: Snapshot) -> Generators:
+    """Return the generators at one cutoff."""
+    return Generators(known.statistics, known.similar, known.rules, known.affinity)
 
 
 def _once(kept: dict[Hashable, Any], past: Past, seed: int) -> Mapping[str, Taught]:
@@ -132,7 +130,7 @@ def _once(kept: dict[Hashable, Any], past: Past, seed: int) -> Mapping[str, Taug
     key = (past.key, seed)
     if key not in kept:
         seen = past.read()
-        generators = generators_of(seen, seen.rules)
+        generators = generators_of(seen)
         kept[key] = {mode: _examples(generators, seen, mode, seed=seed + past.day.toordinal()) for mode in RANKERS}
     found: Mapping[str, Taught] = kept[key]
     return found

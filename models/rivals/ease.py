@@ -63,9 +63,7 @@ class EASE:
 
     name: str = "ease"
 
-    def fit(
-        self, learnt: Learnt, rules: Neighbours, *, seed: int, choices: Mapping[str, Any] | None = None
-    ) -> FittedEASE:
+    def fit(self, learnt: Learnt, *, seed: int, choices: Mapping[str, Any] | None = None) -> FittedEASE:
         """Fit as ``models.next_best_product.recommender.ItemMethod`` says."""
         known = learnt.now.profiles
         return FittedEASE(

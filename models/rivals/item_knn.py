@@ -53,9 +53,7 @@ class ItemKNN:
 
     name: str = "item_knn"
 
-    def fit(
-        self, learnt: Learnt, rules: Neighbours, *, seed: int, choices: Mapping[str, Any] | None = None
-    ) -> FittedItemKNN:
+    def fit(self, learnt: Learnt, *, seed: int, choices: Mapping[str, Any] | None = None) -> FittedItemKNN:
         """Fit as ``models.next_best_product.recommender.ItemMethod`` says."""
         return FittedItemKNN(learnt.now.similar)
 

@@ -28,9 +28,7 @@ class MostPopular:
         """Nothing is chosen."""
         return {}
 
-    def fit(
-        self, learnt: Learnt, rules: Neighbours, *, seed: int, choices: Mapping[str, Any] | None = None
-    ) -> "MostPopular":
+    def fit(self, learnt: Learnt, *, seed: int, choices: Mapping[str, Any] | None = None) -> "MostPopular":
         """Popularity is counted for every method."""
         return self
 

@@ -25,9 +25,7 @@ class PersonalFrequency:
         """Nothing is chosen."""
         return {}
 
-    def fit(
-        self, learnt: Learnt, rules: Neighbours, *, seed: int, choices: Mapping[str, Any] | None = None
-    ) -> "PersonalFrequency":
+    def fit(self, learnt: Learnt, *, seed: int, choices: Mapping[str, Any] | None = None) -> "PersonalFrequency":
         """Nothing is learnt: the customer's own history says it."""
         return self
 

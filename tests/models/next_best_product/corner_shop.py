@@ -80,7 +80,7 @@ def profiles(lines: Sequence[tuple[int, int, int]], *, customers: int, items: in
 def fitted_scorer(method: ItemMethod, lines: Sequence[tuple[int, int, int]], *, customers: int) -> Any:
     """Fit a method that learns from what was bought, and not from what came next."""
     now = Snapshot(events(lines, customers=customers), (), ())
-    return method.fit(Learnt(now, (), {}), NO_RULES, seed=1)
+    return method.fit(Learnt(now, (), {}), seed=1)
 
 
 def level_of(method: ItemMethod, column: str = col.PRODUCT_ID, shoppers: Mapping[str, Lines] = SHOPPERS) -> Level:
@@ -93,7 +93,7 @@ def level_of(method: ItemMethod, column: str = col.PRODUCT_ID, shoppers: Mapping
 def level_with(method: ItemMethod, vocabulary: Vocabulary, known: Histories) -> Level:
     """Teach one level with the items of a vocabulary."""
     now = Snapshot(events_of(known, vocabulary.codes(known.products), len(vocabulary)), (), ())
-    scorer = method.fit(Learnt(now, (), {}), now.rules, seed=1)
+    scorer = method.fit(Learnt(now, (), {}), seed=1)
     return Level(vocabulary, now.statistics, now.rules, scorer)
 
 

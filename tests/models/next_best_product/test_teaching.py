@@ -91,8 +91,7 @@ class Recorder:
         self.learnt: list[Learnt] = []
         self.choices: list[Any] = []
 
-    def fit(self, learnt: Learnt, rules: Any, *, seed: int, choices: Any = None) -> Any:
-        assert rules is learnt.now.rules
+    def fit(self, learnt: Learnt, *, seed: int, choices: Any = None) -> Any:
         self.learnt.append(learnt)
         self.choices.append(choices)
         return None

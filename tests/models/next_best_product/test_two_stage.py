@@ -240,7 +240,7 @@ def learnt(examples: Examples) -> Learnt:
     class Spy:
         name = "spy"
 
-        def fit(self, learnt: Learnt, rules: Any, *, seed: int, choices: Any = None) -> Any:
+        def fit(self, learnt: Learnt, *, seed: int, choices: Any = None) -> Any:
             seen.append(learnt)
 
     Teaching(prediction().settings).level("product", Spy(), examples, horizon=30, seed=1, choices={})  # type: ignore[arg-type]
@@ -249,7 +249,7 @@ def learnt(examples: Examples) -> Learnt:
 
 def taught_by(past: Past, mode: str) -> tuple[np.ndarray, np.ndarray]:
     seen = past.read()
-    generators = two_stage.generators_of(seen, seen.rules)
+    generators = two_stage.generators_of(seen)
     return two_stage._examples(generators, seen, mode, seed=3)
 
 
@@ -298,7 +298,7 @@ def test_a_past_cutoff_is_read_once_for_fits_that_share_it() -> None:
 
     shared = Learnt(given.now, tuple(counted(past) for past in given.past), {})
     for _ in range(2):
-        TwoStageMethod().fit(shared, given.now.rules, seed=1, choices=dict.fromkeys(RANKERS, 2))
+        TwoStageMethod().fit(shared, seed=1, choices=dict.fromkeys(RANKERS, 2))
     assert sorted(reads) == sorted(past.day for past in given.past)
 
 
@@ -313,7 +313,7 @@ def test_it_is_refused_when_too_little_was_bought_next() -> None:
         NotEnoughDataError,
         match="99 examples of a product that was bought next, at least 100 are needed: bring more customers",
     ):
-        TwoStageMethod().fit(Learnt(given.now, (past,), {}), given.now.rules, seed=1)
+        TwoStageMethod().fit(Learnt(given.now, (past,), {}), seed=1)
 
 
 def test_a_mode_with_too_little_to_learn_from_is_ranked_as_the_next_basket() -> None:
@@ -321,7 +321,7 @@ def test_a_mode_with_too_little_to_learn_from_is_ranked_as_the_next_basket() -> 
     seen = given.past[0].read()
     nothing_new = type(seen)(seen.events, seen.basket, (np.empty(0, np.int64),) * len(seen.window))
     past = Past(given.past[0].day, "nothing new", lambda: nothing_new)
-    found = TwoStageMethod().fit(Learnt(given.now, (past,), {}), given.now.rules, seed=1)
+    found = TwoStageMethod().fit(Learnt(given.now, (past,), {}), seed=1)
     assert set(found.choices) == {"any", "basket"}
     level = fitted().levels["product"]
     question = asked(level, "new", held_out())
