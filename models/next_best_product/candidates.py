@@ -80,7 +80,7 @@ class Generators:
         bought = known.matrix(np.ones(len(known.item), np.float32))
         similar = (bought @ self.similar.matrix()).toarray()
         linear = self.affinity.scores(bought)
-        basket = self._from_basket(asked) if asked.baskets else None
+        basket = self.from_basket(asked) if asked.baskets else None
         row, item = np.nonzero(self._picked(asked, similar, linear, basket))
         columns = chain(
             _own(known, row, item, self.statistics),
@@ -122,7 +122,7 @@ class Generators:
         cosines, confidences = (replace(rules, values=each.astype(np.float32)) for each in (cosine, confidence))
         return cosines.matrix(), confidences.matrix()
 
-    def _from_basket(self, asked: Asked) -> tuple[Singles, Singles]:
+    def from_basket(self, asked: Asked) -> tuple[Singles, Singles]:
         """Return summed cosines with the basket's items, and the mean confidence of their rules; (n, items) each."""
         baskets = asked.basket_matrix()
         size = np.maximum(np.diff(baskets.indptr), 1)[:, None]
