@@ -252,6 +252,8 @@ class Prediction(ABC):
     request: ClassVar[type[BaseModel]]
     response: ClassVar[type[BaseModel]]
 
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Optional columns of the order lines without which it cannot be."""
     reads_histories: ClassVar[bool] = False
     """Whether it needs ``Customers.histories``."""
     in_batch: ClassVar[bool] = True

@@ -1,5 +1,6 @@
 """``foresell check``: what the data holds, what was rejected, and what each prediction can expect of it."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +16,7 @@ from models.errors import NotEnoughDataError
 from models.features import features
 from models.methods import MIN_EXAMPLES
 from models.orders import order_days
-from models.prediction import Customers, Task
+from models.prediction import Customers, Prediction, Task
 from models.settings import CutoffSettings, FeatureSettings, Settings
 from training.cutoffs import plan
 from training.frame import as_customers, spine_of_everyone
@@ -90,9 +91,12 @@ def _everyone(engine: Engine, as_of: date, settings: FeatureSettings) -> Custome
 
 
 def _verdicts(everyone: Customers, report: IntakeReport, settings: Settings) -> tuple[Verdict, ...]:
-    first = report.tables[col.ORDER_LINES].first_day or report.as_of
+    lines = report.tables[col.ORDER_LINES]
+    first = lines.first_day or report.as_of
     return tuple(
-        _verdict(prediction.name, task, eligible, first, report.as_of, settings.cutoffs)
+        _lacking(
+            prediction, lines.absent, _verdict(prediction.name, task, eligible, first, report.as_of, settings.cutoffs)
+        )
         for prediction in predictions(settings.models)
         for eligible in [int(prediction.eligible(everyone).sum())]
         for task in {task.horizon: task for task in prediction.tasks}.values()
@@ -122,6 +126,15 @@ def _verdict(name: str, task: Task, eligible: int, first: date, as_of: date, cut
         whole_horizons=windows,
         sentence=sentence,
     )
+
+
+def _lacking(prediction: Prediction, absent: Sequence[str], verdict: Verdict) -> Verdict:
+    """Return the verdict, or a refusal where the order lines lack a column that the prediction cannot be without."""
+    lacking = [column for column in prediction.needs if column in absent]
+    if not lacking:
+        return verdict
+    sentence = f"the order lines have no {', '.join(lacking)}: name yours under [source.order_lines] columns"
+    return verdict.model_copy(update={"ready": False, "sentence": sentence})
 
 
 def _tables(intake: IntakeReport) -> Table:

@@ -63,6 +63,7 @@ class NextBestProduct(Prediction):
     question = "Which product should each customer be offered next?"
     request = NextBestProductRequest
     response = NextBestProductResponse
+    needs = (col.PRODUCT_ID,)
     reads_histories = True
     drivers_are = (
         "Mean absolute effect of each group of features on the log-odds that a candidate is in the next basket."

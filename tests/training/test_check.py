@@ -52,6 +52,16 @@ def test_prediction_is_not_ready_when_few_customers_are_eligible(tmp_path: Path)
     assert "1 customers eligible at 2024-12-26, at least 100 are needed" in verdict.sentence
 
 
+def test_prediction_is_not_ready_when_a_column_that_it_needs_is_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.check.MIN_EXAMPLES", 1)
+    verdicts = {verdict.prediction: verdict for verdict in check(tmp_path, days=360).verdicts}
+    assert [name for name, verdict in verdicts.items() if not verdict.ready] == ["next-best-product"]
+    said = "the order lines have no product_id: name yours under [source.order_lines] columns"
+    assert verdicts["next-best-product"].sentence == said
+
+
 def test_prediction_is_not_ready_when_the_history_is_short(tmp_path: Path) -> None:
     verdicts = {(v.prediction, v.horizon_days): v for v in check(tmp_path, days=40).verdicts}
     assert not verdicts["churn", 30].ready
