@@ -21,7 +21,7 @@ MAX_ITEMS = 20_000
 """The items with the most buyers that are recommended at most."""
 MANY_ITEMS = 5_000
 """Among more items each past cutoff teaches more and costs more: two do."""
-KEPT = 4
+KEPT = 8
 """Cutoffs at one level, and items, that are remembered."""
 
 Key = tuple[str, bytes]
