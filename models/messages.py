@@ -20,6 +20,8 @@ from pydantic import (
 
 MAX_CUSTOMERS = 10_000
 MAX_CUSTOMERS_WITH_REASONS = 1_000
+MAX_UNKNOWN_LISTED = 1_000
+"""Ids that are not known which an answer lists at most."""
 
 # printable characters of any script; no control characters, no lone surrogates
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]

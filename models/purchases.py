@@ -94,6 +94,27 @@ class Histories:
         seen = int(np.searchsorted(days, now))
         return self.purchases.items[span][:seen], (now - days[:seen]).astype(np.int32)
 
+    def bought(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+        """Return each purchase that is known: the customer's position, the item, and its age in whole days (>= 1).
+
+        Each of shape (m,); in the order of the customers, oldest first.
+        """
+        purchases = self.purchases
+        known = self.rows >= 0
+        if not len(purchases) or not len(purchases.items):
+            return np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int64)
+        at = np.where(known, self.rows, 0)
+        ends = np.where(known, purchases.ends[at], 0)
+        starts = np.where(known & (at > 0), purchases.ends[np.maximum(at - 1, 0)], 0)
+        lengths = ends - starts
+        customers = np.repeat(np.arange(len(at)), lengths)
+        before = np.cumsum(lengths) - lengths
+        lines = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
+        now = self.as_of.astype("datetime64[D]").astype(np.int64)
+        ages = now[customers] - purchases.days[lines]
+        seen = ages > 0
+        return customers[seen], purchases.items[lines[seen]], ages[seen]
+
     def take(self, picked: NDArray[Any]) -> "Histories":
         """Return the given positions (indices)."""
         return Histories(self.products, self.purchases, self.rows[picked], self.as_of[picked])

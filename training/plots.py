@@ -137,10 +137,14 @@ def _labelled(axes: Axes, x: str, y: str, legend: _Corner, *, percent: str = "xy
 
 
 def _gain(measurements: Mapping[str, BinaryMeasurement], style: _Style) -> bytes:
+    return _found(measurements, style, curves.gain, "customers, highest scores first", "share of all events found")
+
+
+def _found(measurements: Mapping[str, Any], style: _Style, curve: Any, x: str, y: str) -> bytes:
     figure, axes = _canvas(f"Cumulative gain: {style.title}")
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", linewidth=1, label="at random")
-    _lines(axes, measurements, style, curves.gain)
-    _labelled(axes, "customers, highest scores first", "share of all events found", "lower right")
+    _lines(axes, measurements, style, curve)
+    _labelled(axes, x, y, "lower right")
     return _png(figure)
 
 
@@ -199,11 +203,8 @@ def _error(measurements: Mapping[str, IntervalMeasurement], style: _Style) -> by
 
 
 def _recall(measurements: Mapping[str, QueryMeasurement], style: _Style) -> bytes:
-    figure, axes = _canvas(f"Cumulative gain: {style.title}")
-    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", linewidth=1, label="at random")
-    _lines(axes, measurements, style, curves.recall)
-    _labelled(axes, "share of those who were ranked", "mean share of the hidden that is found", "lower right")
-    return _png(figure)
+    x, y = "share of those who were ranked", "mean share of the hidden that is found"
+    return _found(measurements, style, curves.recall, x, y)
 
 
 _BINARY: Mapping[str, Callable[[Mapping[str, BinaryMeasurement], _Style], bytes]] = {

@@ -11,7 +11,6 @@ from models.lookalike.fitted import FittedLookalike
 from models.lookalike.messages import (
     BY_FILE,
     MAX_RETURNED,
-    MAX_UNKNOWN_LISTED,
     MIN_SEEDS,
     AudienceQuery,
     LookalikeResponse,
@@ -22,6 +21,7 @@ from models.lookalike.messages import (
 from models.lookalike.space import Points
 from models.lookalike.traits import traits_of
 from models.lookalike.within import allowed
+from models.messages import MAX_UNKNOWN_LISTED
 from models.prediction import Scores, Served
 from models.store import UNKNOWN
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.lookalike.space import Points, Space, load_space
 from models.parts import canonical_json, npy_array, npy_bytes
 from models.prediction import Customers, Scores
+from models.sampling import thinned
 
 MAX_LEARNT_SEEDS = 10_000
 _DRAW_SEED = 1
@@ -81,9 +82,6 @@ class FittedLookalike:
         return cls(load_space(parts), background, orjson.loads(parts["lookalike.json"])["strength"])
 
 
-def thinned(seeds: Points) -> Points:
+def taught_by(seeds: Points) -> Points:
     """Return at most ``MAX_LEARNT_SEEDS`` of the seeds, evenly spread: more teach nothing new."""
-    if len(seeds) <= MAX_LEARNT_SEEDS:
-        return seeds
-    kept: NDArray[np.int64] = np.linspace(0, len(seeds) - 1, MAX_LEARNT_SEEDS).astype(np.int64)
-    return seeds.take(kept)
+    return seeds.take(thinned(np.arange(len(seeds)), MAX_LEARNT_SEEDS))

@@ -10,7 +10,6 @@ from models.messages import Envelope, Identifier, Message
 MIN_SEEDS = 20
 MAX_SEEDS = 100_000
 MAX_RETURNED = 10_000
-MAX_UNKNOWN_LISTED = 1_000
 
 BY_FILE = "for more, write the audience to a file: foresell audience --seeds FILE --size N --out FILE"
 

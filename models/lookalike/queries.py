@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
@@ -14,9 +12,10 @@ from models.errors import NotEnoughDataError
 from models.lookalike.fitted import FittedLookalike
 from models.lookalike.messages import MIN_SEEDS
 from models.lookalike.space import Points
-from models.lookalike.tastes import bought, known_names, positions_of, usable_level
+from models.lookalike.tastes import usable_level
 from models.metrics import RECALL_SHARES, QueryMeasurement
 from models.prediction import Examples
+from models.products import known_names, listed, positions_of
 
 ANY_ORDER = "any order"
 _DRAW_SEED = 1
@@ -119,12 +118,9 @@ def window_buyers(examples: Examples, level: str) -> tuple[list[str], Mask, Mask
     names = known_names(histories.products, level)
     positions = positions_of(histories.products, level, names)
     shape = (len(examples), len(names))
-    windows = [[] if products is None else list(products) for products in examples.labels[col.WINDOW_PRODUCTS]]
-    every = pa.array([product for products in windows for product in products], pa.string())
-    later = pc.index_in(every, histories.products[col.PRODUCT_ID].combine_chunks()).to_numpy(zero_copy_only=False)
-    buyers = np.repeat(np.arange(len(windows)), [len(products) for products in windows])
-    rows, items = bought(histories)
-    return names, _table(buyers, positions[later.astype(np.int64)], shape), _table(rows, positions[items], shape)
+    buyers, later = listed(histories.products, examples.labels[col.WINDOW_PRODUCTS])
+    rows, items, _ = histories.bought()
+    return names, _table(buyers, positions[later], shape), _table(rows, positions[items], shape)
 
 
 def _category_queries(

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from models.lookalike.fitted import FittedLookalike, Ranker, thinned
+from models.lookalike.fitted import FittedLookalike, Ranker, taught_by
 from models.lookalike.logistic import Vector, fit_logistic, inverse_strength
 from models.lookalike.space import Points
 from models.prediction import Scores
@@ -33,7 +33,7 @@ class SeedLogistic(FittedLookalike):
 
     def weights(self, seeds: Points, background: Points, *, start: Vector | None = None) -> Vector:
         """Return the weight of each direction of the space, then the intercept, shape (d + 1,)."""
-        learnt = thinned(seeds)
+        learnt = taught_by(seeds)
         x = np.vstack([learnt.vectors, background.vectors])
         y = np.r_[np.ones(len(learnt)), np.zeros(len(background))]
         c = inverse_strength(len(x), len(learnt), strength=self.strength)

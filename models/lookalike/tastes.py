@@ -4,20 +4,19 @@ Deerwester, S. et al. (1990), Indexing by latent semantic analysis. JASIS 41(6),
 customer's scaled to length 1: how much somebody buys is in the features already.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 
 from models import columns as col
+from models.products import GROUPINGS, filled, known_names, positions_of
 from models.purchases import Histories
 
-LEVELS = (col.SUBCATEGORY, col.CATEGORY, col.DEPARTMENT, col.PRODUCT_ID)
+LEVELS = (*GROUPINGS, col.PRODUCT_ID)
 MAX_CATEGORIES = 5_000
 MIN_BUYERS = 5
 
@@ -98,26 +97,7 @@ def fit_tastes(histories: Histories | None, level: str, *, dimensions: int, seed
 
 def usable_level(products: pa.Table, wanted: str) -> str:
     """Return the wanted column where it holds anything, else the first of ``LEVELS`` that does."""
-    return next(
-        level
-        for level in (wanted, *LEVELS)
-        if level in products.column_names and products[level].null_count < products.num_rows
-    )
-
-
-def known_names(products: pa.Table, level: str) -> list[str]:
-    """Return the values of a column of the product table in rising order."""
-    names: list[str] = sorted(pc.unique(products[level]).drop_null().to_pylist())
-    return names
-
-
-def positions_of(products: pa.Table, level: str, names: Sequence[str]) -> NDArray[np.int64]:
-    """Return each product's position in ``names``, shape (products,); -1 = in none of them."""
-    if level not in products.column_names:
-        return np.full(products.num_rows, -1)
-    found = pc.index_in(products[level].combine_chunks(), pa.array(names, pa.string()))
-    positions: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return positions
+    return filled(products, (wanted, *LEVELS))[0]
 
 
 def log_counts(histories: Histories, positions: NDArray[np.int64], categories: int) -> csr_array:
@@ -128,7 +108,7 @@ def log_counts(histories: Histories, positions: NDArray[np.int64], categories: i
     csr_array of float64, shape (n, categories)
         log(1 + purchases), indices rising within a row.
     """
-    rows, items = bought(histories)
+    rows, items, _ = histories.bought()
     which = positions[items]
     known = which >= 0
     shape = (len(histories), categories)
@@ -143,21 +123,3 @@ def _unit_length(counts: csr_array) -> csr_array:
     scaled = counts.copy()
     scaled.data = counts.data / np.repeat(lengths, np.diff(counts.indptr))
     return scaled
-
-
-def bought(histories: Histories) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return each known purchase's customer (position in the batch) and item (row of the product table)."""
-    purchases = histories.purchases
-    known = histories.rows >= 0
-    at = np.where(known, histories.rows, 0)
-    if not len(purchases) or not len(purchases.items):
-        return np.empty(0, np.int64), np.empty(0, np.int32)
-    ends = np.where(known, purchases.ends[at], 0)
-    starts = np.where(known & (at > 0), purchases.ends[np.maximum(at - 1, 0)], 0)
-    lengths = ends - starts
-    customers = np.repeat(np.arange(len(at)), lengths)
-    before = np.cumsum(lengths) - lengths
-    lines = np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths)
-    now = histories.as_of.astype("datetime64[D]").astype(np.int64)
-    seen = purchases.days[lines] < now[customers]
-    return customers[seen], purchases.items[lines[seen]]

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from models.features import GROUPS, catalogue
 from models.lookalike.messages import MIN_SEEDS, Trait
 from models.lookalike.space import Points, Space
-from models.lookalike.tastes import Tastes, log_counts, positions_of
+from models.lookalike.tastes import Tastes, log_counts
+from models.products import positions_of
 from models.purchases import Histories
 from models.settings import FeatureSettings
 

@@ -1,23 +1,19 @@
 """Who may be in an audience: everybody, a list of ids, or those for whom every filter holds."""
 
 from collections.abc import Collection, Iterator, Sequence
-from difflib import get_close_matches
 
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from models import columns as col
 from models.churn import LEVELS, PREPARED_LEVEL, Churn, Level
 from models.errors import InvalidRequestError
 from models.features.naming import slug
 from models.lookalike.messages import Within
-from models.lookalike.tastes import known_names
 from models.prediction import Served
+from models.products import GROUPINGS, bears, close_names, filled, known_names
 from models.settings import Attribute
 from models.store import UNKNOWN, Store
 
-CATEGORY_LEVELS = (col.DEPARTMENT, col.CATEGORY, col.SUBCATEGORY)
 FIELD, ATTRIBUTES = "within", "attributes"
 CHUNK_PURCHASES = 4_000_000
 
@@ -100,15 +96,12 @@ def _through(store: Store, channel: str) -> Mask:
 def _bought(store: Store, category: str, asked_as: str) -> Mask:
     """Say who bought a product of a category at any level."""
     field = f"{FIELD}.{asked_as}"
-    levels = [level for level in CATEGORY_LEVELS if level in store.products.column_names]
-    names = {name for level in levels for name in known_names(store.products, level)}
+    names = {name for level in filled(store.products, GROUPINGS) for name in known_names(store.products, level)}
     if not names:
         raise InvalidRequestError(f"{field}: the data have no product categories; leave it out", field=field)
     if category not in names:
         raise InvalidRequestError(f"{field}: unknown category {category!r}; {meant(category, names)}", field=field)
-    of_category = np.zeros(store.products.num_rows, bool)
-    for level in levels:
-        of_category |= pc.fill_null(pc.equal(store.products[level], category), False).to_numpy()
+    of_category = bears(store.products, GROUPINGS, [category])
     bought = np.zeros(len(store), bool)
     ends, items = store.purchases.ends, store.purchases.items
     # a large shop has hundreds of millions of purchases: some at a time
@@ -149,6 +142,5 @@ def _held(attribute: Attribute, value: "str | float", field: str) -> tuple[str, 
 
 def meant(wanted: str, names: Collection[str]) -> str:
     """Suggest what may have been meant."""
-    by_key = {name.casefold(): name for name in sorted(names)}
-    close = get_close_matches(wanted.casefold(), list(by_key), n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(repr(by_key[key]) for key in close)}?" if close else "check the spelling"
+    close = close_names(wanted, names, cutoff=0.5)
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else "check the spelling"

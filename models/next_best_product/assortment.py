@@ -1,8 +1,8 @@
 """The products of one open store as one fitted level sees them: names, groups, and what a filter leaves."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,8 @@ from models import columns as col
 from models.errors import InvalidRequestError
 from models.next_best_product.messages import Filters
 from models.next_best_product.profiles import Codes, Ints
-from models.next_best_product.vocabulary import GROUPINGS, Vocabulary
+from models.next_best_product.vocabulary import Vocabulary
+from models.products import GROUPINGS, bears, close_names, known_names
 
 FEW = 1_000
 """Up to this many ids are looked up one by one: an index of a whole assortment costs more."""
@@ -102,23 +103,16 @@ class Assortment:
         known = self._names_in(columns)
         for position, name in enumerate(names):
             if name not in known:
-                close = get_close_matches(name.upper(), {each.upper(): each for each in known}, n=3, cutoff=0.6)
-                spelled = [each for each in sorted(known) if each.upper() in close][:3]
+                spelled = sorted(close_names(name, known, cutoff=0.6))
                 hint = f"did you mean {', '.join(map(repr, spelled))}?" if spelled else "leave it out"
                 raise InvalidRequestError(
                     f"filters.{field}: no product has {name!r}; {hint}", field=f"filters.{field}.{position}"
                 )
-        bears = np.zeros(self.products.num_rows, bool)
-        for column in (each for each in columns if each in self.products.column_names):
-            bears |= pc.is_in(self.products[column], pa.array(names, pa.string())).to_numpy(zero_copy_only=False)
-        return bears
+        return bears(self.products, columns, names)
 
     def _names_in(self, columns: tuple[str, ...]) -> frozenset[str]:
         if columns not in self._names:
-            present = [each for each in columns if each in self.products.column_names]
-            self._names[columns] = frozenset(
-                name for each in present for name in pc.unique(self.products[each]).drop_null().to_pylist()
-            )
+            self._names[columns] = frozenset(name for each in columns for name in known_names(self.products, each))
         return self._names[columns]
 
     @cached_property
@@ -144,11 +138,5 @@ class Assortment:
         return None if text is None else str(text)
 
     def _row(self, product_id: str) -> int:
-        low, high = 0, len(self._ids)
-        while low < high:
-            middle = (low + high) // 2
-            if self._ids[middle].as_py() < product_id:
-                low = middle + 1
-            else:
-                high = middle
-        return low if low < len(self._ids) and self._ids[low].as_py() == product_id else -1
+        row = bisect_left(range(len(self._ids)), product_id, key=lambda at: self._ids[at].as_py())
+        return row if row < len(self._ids) and self._ids[row].as_py() == product_id else -1

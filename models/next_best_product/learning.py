@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from models import columns as col
@@ -19,6 +18,7 @@ from models.next_best_product.neighbours import Neighbours, similar_items, toget
 from models.next_best_product.profiles import Codes, Events, Ints, Profiles, among, events_of, profiles_of
 from models.next_best_product.statistics import Statistics, statistics_of
 from models.prediction import Examples
+from models.products import listed
 
 MIN_CUSTOMERS = 100
 MAX_MEASURED = 5_000
@@ -118,20 +118,18 @@ def snapshot(examples: Examples, codes: Codes, items: int) -> Snapshot:
     """
     histories = examples.customers.histories
     assert histories is not None  # the prediction reads them
-    ids = histories.products[col.PRODUCT_ID]
-    later = [_items(examples.labels[name], ids, codes) for name in (col.NEXT_BASKET, col.WINDOW_PRODUCTS)]
+    later = [
+        _items(examples.labels[name], histories.products, codes) for name in (col.NEXT_BASKET, col.WINDOW_PRODUCTS)
+    ]
     return Snapshot(events_of(histories, codes, items), *later)
 
 
-def _items(labels: NDArray[np.object_], ids: pa.ChunkedArray, codes: Codes) -> tuple[Ints, ...]:
+def _items(labels: NDArray[np.object_], products: pa.Table, codes: Codes) -> tuple[Ints, ...]:
     """Return each customer's products as items, each once and rising."""
-    lists = [np.empty(0, object) if each is None else np.asarray(each, object) for each in labels]
-    rows = np.repeat(np.arange(len(lists)), [len(each) for each in lists])
-    bought = pa.array(np.concatenate([*lists, np.empty(0, object)]), pa.string())
-    found = pc.index_in(bought, ids.combine_chunks()).fill_null(-1).to_numpy(zero_copy_only=False)
-    items = np.where(found >= 0, codes[found], -1).astype(np.int64) if len(codes) else np.full(len(found), -1)
+    rows, bought = listed(products, labels)
+    items = codes[bought].astype(np.int64)
     key = np.unique(np.column_stack([rows, items])[items >= 0], axis=0).reshape(-1, 2)
-    return tuple(np.split(key[:, 1], np.searchsorted(key[:, 0], np.arange(1, len(lists)))))
+    return tuple(np.split(key[:, 1], np.searchsorted(key[:, 0], np.arange(1, len(labels)))))
 
 
 @dataclass(frozen=True)
@@ -191,11 +189,3 @@ def past_cutoffs(examples: Examples, horizon: int) -> list[np.datetime64]:
             "horizon, lower cutoffs.min_history_days, or bring more history"
         )
     return picked[:PAST_CUTOFFS]
-
-
-def thinned(rows: Ints, most: int) -> Ints:
-    """Return at most so many of the rows, evenly spread."""
-    if len(rows) <= most:
-        return rows
-    kept: Ints = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
-    return kept

@@ -16,7 +16,7 @@ from models.labels import next_products
 from models.next_best_product.assortment import Assortment
 from models.next_best_product.batch import as_table
 from models.next_best_product.golden import golden_histories
-from models.next_best_product.learning import MAX_MEASURED, thinned
+from models.next_best_product.learning import MAX_MEASURED
 from models.next_best_product.messages import MAX_PRODUCTS, LevelName, NextBestProductRequest, NextBestProductResponse
 from models.next_best_product.profiles import Ints, events_of, profiles_of
 from models.next_best_product.recommender import FittedRecommender, ItemMethod, Level, Levels, load_level
@@ -24,14 +24,15 @@ from models.next_best_product.serving import Wanted, answers, people_asked, peop
 from models.next_best_product.settings import NextBestProductSettings
 from models.next_best_product.teaching import Teaching
 from models.next_best_product.two_stage import TwoStage, TwoStageMethod, contributions
-from models.next_best_product.vocabulary import GROUPINGS, has_groupings
 from models.prediction import BatchOptions, Customers, Examples, Fitted, Matrix, Prediction, Scores, Served, Task
+from models.products import GROUPINGS, filled
 from models.purchases import Histories
 from models.ranking import TOP, RankingMeasurement, measured
 from models.rivals.ease import EASE
 from models.rivals.item_knn import ItemKNN
 from models.rivals.most_popular import MostPopular
 from models.rivals.personal_frequency import PersonalFrequency
+from models.sampling import thinned
 from models.settings import FeatureSettings
 from models.store import Store
 
@@ -223,7 +224,7 @@ class NextBestProduct(Prediction):
     def _levels(self, examples: Examples) -> tuple[str, ...]:
         histories = examples.customers.histories
         assert histories is not None  # the prediction reads them
-        if not has_groupings(histories.products):
+        if not filled(histories.products, GROUPINGS):
             return LEVELS[1:]
         return LEVELS if self._teaching.can_teach("product", examples) else LEVELS[:1]
 

@@ -63,12 +63,8 @@ def events_of(histories: Histories, codes: Codes, items: int) -> Events:
     items : int
         Number of items.
     """
-    bought = [histories.of(position) for position in range(len(histories))]
-    counts = [len(products) for products, _ in bought]
-    row = np.repeat(np.arange(len(bought)), counts)
-    products = np.concatenate([products for products, _ in bought]) if bought else np.empty(0, np.int32)
-    ages = np.concatenate([ages for _, ages in bought]) if bought else np.empty(0, np.int32)
-    return unique_events(row, codes[products].astype(np.int64), ages.astype(np.int64), len(bought), items)
+    row, products, age = histories.bought()
+    return unique_events(row, codes[products].astype(np.int64), age, len(histories), items)
 
 
 def unique_events(row: Ints, item: Ints, age: Ints, customers: int, items: int) -> Events:

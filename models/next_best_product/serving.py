@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models import columns as col
 from models.errors import InvalidRequestError
 from models.histories import inline_history
-from models.messages import InlineCustomer, Row, Status
+from models.messages import MAX_UNKNOWN_LISTED, InlineCustomer, Row, Status
 from models.next_best_product.asking import Asked, Mode
 from models.next_best_product.assortment import Assortment
 from models.next_best_product.messages import (
@@ -26,7 +26,6 @@ from models.orders import is_returned
 from models.prediction import Served, nameless
 from models.store import UNKNOWN
 
-MAX_UNKNOWN_LISTED = 1_000
 FEWER = {
     "any": "no more may be recommended",
     "new": "no more that this customer never bought may be recommended",

@@ -18,10 +18,11 @@ from models.next_best_product.affinity import Affinity
 from models.next_best_product.arrays import array_parts, from_parts
 from models.next_best_product.asking import NOT_SCORED, Asked
 from models.next_best_product.candidates import FEATURES, GROUPS, Generators
-from models.next_best_product.learning import Learnt, Past, Snapshot, thinned
+from models.next_best_product.learning import Learnt, Past, Snapshot
 from models.next_best_product.neighbours import Neighbours
 from models.next_best_product.profiles import Floats, Profiles, profiles_of
 from models.next_best_product.statistics import Statistics
+from models.sampling import thinned
 
 if TYPE_CHECKING:
     # imported where it is called: see models.boosting

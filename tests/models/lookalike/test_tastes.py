@@ -3,7 +3,8 @@ import pyarrow as pa
 import pytest
 
 from models import columns as col
-from models.lookalike.tastes import bought, fit_tastes, log_counts, positions_of, usable_level
+from models.lookalike.tastes import fit_tastes, log_counts, usable_level
+from models.products import positions_of
 from models.purchases import Histories, purchases_of
 
 PRODUCTS = pa.table(
@@ -38,7 +39,7 @@ def test_purchases_are_counted_by_category_when_they_lie_before_as_of() -> None:
 
 
 def test_a_purchase_on_the_day_itself_is_not_seen() -> None:
-    rows, items = bought(histories())
+    rows, items, _ = histories().bought()
     assert list(zip(rows.tolist(), items.tolist(), strict=True)) == [(0, 0), (0, 0), (0, 1), (2, 2), (2, 3)]
 
 

@@ -18,8 +18,9 @@ from models.next_best_product.neighbours import Neighbours
 from models.next_best_product.prediction import NextBestProduct
 from models.next_best_product.profiles import Events, Profiles, events_of, profiles_of, unique_events
 from models.next_best_product.recommender import FittedRecommender, ItemMethod, Level
-from models.next_best_product.vocabulary import GROUPINGS, Vocabulary, kept, vocabulary_of
+from models.next_best_product.vocabulary import Vocabulary, kept, vocabulary_of
 from models.prediction import Customers, Examples, Served
+from models.products import GROUPINGS
 from models.purchases import Histories, purchases_of
 from models.settings import FeatureSettings
 from models.store import open_store, write_store

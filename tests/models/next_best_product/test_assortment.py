@@ -8,7 +8,8 @@ from models.errors import InvalidRequestError
 from models.next_best_product import assortment as module
 from models.next_best_product.assortment import Assortment
 from models.next_best_product.messages import Filters
-from models.next_best_product.vocabulary import GROUPINGS, Vocabulary
+from models.next_best_product.vocabulary import Vocabulary
+from models.products import GROUPINGS
 from tests.models.next_best_product.corner_shop import IDS, products
 
 # diesel is no item

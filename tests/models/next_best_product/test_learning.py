@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from models.errors import NotEnoughDataError
-from models.next_best_product.learning import ACTIVE_DAYS, Snapshot, past_cutoffs, snapshot, thinned
+from models.next_best_product.learning import ACTIVE_DAYS, Snapshot, past_cutoffs, snapshot
 from models.prediction import Customers, Examples
+from models.sampling import thinned
 from tests.models.next_best_product.corner_shop import APPLE, BREAD, COAL, DIESEL, EGGS, examples_of, histories
 
 # diesel is no item; customer 1 never ordered; customer 2 was last here 91 days ago, customer 3 90 days ago

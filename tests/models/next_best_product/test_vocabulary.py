@@ -3,7 +3,8 @@ import pyarrow as pa
 import pytest
 
 from models import columns as col
-from models.next_best_product.vocabulary import Vocabulary, excluded, grouping_of, kept, vocabulary_of
+from models.next_best_product.vocabulary import Vocabulary, grouping_of, kept, vocabulary_of
+from models.products import GROUPINGS, bears
 from tests.models.next_best_product.corner_shop import IDS, products
 
 
@@ -22,9 +23,9 @@ def test_a_product_is_no_item_when_a_grouping_column_bears_an_excluded_name() ->
 
 
 def test_a_product_is_not_excluded_by_its_brand_or_where_there_are_no_groups() -> None:
-    assert not excluded(products(), ("ours", "Apple")).any()
-    assert not excluded(products().select([col.PRODUCT_ID]), ("fuel",)).any()
-    assert excluded(products(), ("car",)).tolist() == [False, False, False, True, False]
+    assert not bears(products(), GROUPINGS, ("ours", "Apple")).any()
+    assert not bears(products().select([col.PRODUCT_ID]), GROUPINGS, ("fuel",)).any()
+    assert bears(products(), GROUPINGS, ("car",)).tolist() == [False, False, False, True, False]
 
 
 def test_products_that_are_not_in_the_vocabulary_are_no_items() -> None:
