@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import orjson
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 
 import models
 from models.errors import (
@@ -25,6 +26,7 @@ from models.errors import (
 from models.prediction import BatchOptions, Prediction
 from models.release import Manifest, Releases
 from models.settings import Settings, load_settings
+from training.progress import Progress, silent
 
 if TYPE_CHECKING:
     from training.run import Trainer
@@ -332,13 +334,13 @@ def _tell(lines: list[dict[str, Any]], refused: list[ForesellError], *, json: bo
         raise refused[-1]
 
 
-def _intake(settings: Settings, step: Callable[[str], None]) -> Any:
+def _intake(settings: Settings, step: Progress) -> Any:
     from training.ingest import ensure_tables
 
     return ensure_tables(settings, today=_today(settings), progress=step)
 
 
-def _trainer(settings: Settings, prediction: Prediction, step: Callable[[str], None]) -> "Trainer":
+def _trainer(settings: Settings, prediction: Prediction, step: Progress) -> "Trainer":
     from training.run import Trainer
 
     return Trainer(settings, prediction, _intake(settings, step), step)
@@ -347,7 +349,7 @@ def _trainer(settings: Settings, prediction: Prediction, step: Callable[[str], N
 def _train(
     settings: Settings,
     prediction: Prediction,
-    step: Callable[[str], None],
+    step: Progress,
     method: str | None = None,
     trainer: "Trainer | None" = None,
 ) -> dict[str, Any]:
@@ -373,7 +375,7 @@ def _train(
 def _promote(
     settings: Settings,
     prediction: Prediction,
-    step: Callable[[str], None],
+    step: Progress,
     number: int | None = None,
     trainer: "Trainer | None" = None,
 ) -> dict[str, Any]:
@@ -398,7 +400,7 @@ def _promote(
     }
 
 
-def _publish(settings: Settings, step: Callable[[str], None], as_of: date | None = None) -> Manifest:
+def _publish(settings: Settings, step: Progress, as_of: date | None = None) -> Manifest:
     from training.publish import publish as write_release
     from training.tracking import Tracker
 
@@ -430,7 +432,7 @@ def _batch_options(prediction: Prediction, asked: dict[str, Any]) -> BatchOption
     return BatchOptions(**given)
 
 
-def _score(settings: Settings, name: str, out: Path, step: Callable[[str], None], options: BatchOptions) -> int:
+def _score(settings: Settings, name: str, out: Path, step: Progress, options: BatchOptions) -> int:
     from service.batch import score as score_everyone
 
     Releases(settings.releases).current()
@@ -461,12 +463,32 @@ def show(content: Any) -> None:
 
 
 @contextmanager
-def steps(*, quiet: bool = False) -> Iterator[Callable[[str], None]]:
-    """Show what is being done and for how long; a terminal sees it move, a log gets a line a step."""
+def steps(*, quiet: bool = False) -> Iterator[Progress]:
+    """Show what is being done, how much of it and for how long; a log gets a line a step."""
     if quiet or not complaints.is_terminal:
-        yield (lambda _: None) if quiet else (lambda text: complaints.print(f"... {text}", markup=False))
+        yield silent if quiet else _log()
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=complaints, transient=True) as progress:
-        task = progress.add_task("starting")
-        yield lambda text: progress.reset(task, description=text)
+    text = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), text, BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=complaints, transient=True) as bars:
+        task = bars.add_task("starting", total=None)
+
+        def step(text: str, share: float | None = None) -> None:
+            if text != bars.tasks[task].description:
+                bars.reset(task, description=text, total=None)
+            if share is not None:
+                bars.update(task, completed=share, total=1)
+
+        yield step
+
+
+def _log() -> Progress:
+    """Return what prints each step once."""
+    said: list[str] = []
+
+    def step(text: str, share: float | None = None) -> None:
+        if said[-1:] != [text]:
+            said.append(text)
+            complaints.print(f"... {text}", markup=False)
+
+    return step

@@ -18,7 +18,8 @@ from models.methods import Method
 from models.prediction import Customers, Examples, Fitted, Scores, Task
 from models.rivals.bg_nbd import BGNBD
 from models.rivals.logistic import FOUR_NUMBERS, RECENCY
-from models.settings import Days, Section, Share
+from models.section import Section
+from models.settings import Days, Share
 
 Level = Literal["high", "medium", "low"]
 LEVELS: tuple[Level, ...] = ("low", "medium", "high")

@@ -10,9 +10,11 @@ PRODUCTS = "products"
 CUSTOMERS = "customers"
 CONTACTS = "contacts"
 EVENTS = "events"
+IDENTITIES = "identities"  # read by intake alone
 
 # keys
 CUSTOMER_ID = "customer_id"
+SOURCE_ID = "source_id"  # one of the ids by which a person is known
 PRODUCT_ID = "product_id"
 ORDER_ID = "order_id"
 CAMPAIGN_ID = "campaign_id"

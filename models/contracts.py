@@ -70,6 +70,12 @@ SCHEMAS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+# read and kept by intake alone: nothing downstream opens it
+INTAKE_SCHEMAS: Mapping[str, Mapping[str, str]] = {
+    **SCHEMAS,
+    col.IDENTITIES: {col.SOURCE_ID: "string", col.CUSTOMER_ID: "string"},
+}
+
 # the local date that intake adds beside each instant
 DAY_OF: Mapping[str, str] = {
     col.ORDERED_AT: col.ORDER_DAY,
@@ -86,6 +92,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     col.CUSTOMERS: (col.CUSTOMER_ID,),
     col.CONTACTS: (col.CUSTOMER_ID, col.CAMPAIGN_ID, col.SENT_AT),
     col.EVENTS: (col.CUSTOMER_ID, col.OCCURRED_AT, col.KIND),
+    col.IDENTITIES: (col.SOURCE_ID, col.CUSTOMER_ID),
 }
 
 # a row of these tables without a customer is nobody's: set aside and counted apart, never against the limit
@@ -159,6 +166,11 @@ def given(column: str) -> str:
 def number(column: str) -> str:
     """Name the candidate's float64 column for a decimal one: NaN and beyond are kept; null = nothing or no number."""
     return f"number_{column}"
+
+
+def written(column: str) -> str:
+    """Name the candidate's column that holds the source's own value of ``column``."""
+    return f"written_{column}"
 
 
 def _missing(column: str) -> RowRule:

@@ -19,7 +19,8 @@ from pydantic import BaseModel
 from models.inline import InlineFeatures
 from models.messages import Envelope, ModelReference
 from models.purchases import Histories
-from models.settings import FeatureSettings, Section
+from models.section import Section
+from models.settings import FeatureSettings
 from models.store import Store
 
 Matrix = NDArray[np.float32]

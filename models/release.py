@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 
 from models.errors import CorruptPartError, ReleaseMissingError
 from models.messages import ModelReference
-from models.settings import Section
+from models.section import Section
 
 
 class ServedModel(Section):

@@ -21,7 +21,8 @@ from models.metrics import IntervalMeasurement
 from models.prediction import Customers, Examples, Fitted, Measurement, Scores, Task
 from models.rivals.bg_nbd import BGNBD
 from models.rivals.logistic import FOUR_NUMBERS, RECENCY
-from models.settings import Days, Section
+from models.section import Section
+from models.settings import Days
 
 # days at which the curve of the next order is also learnt, so that its median and range are not read off three points
 CURVE_DAYS = (3, 14, 60)

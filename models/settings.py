@@ -7,23 +7,18 @@ import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from models.errors import ConfigError
+from models.section import Section
+from models.source_settings import SourceSettings, Zone
 
 CONFIG_FILE = "foresell.toml"
 
 Days = Annotated[int, Field(ge=1, le=730)]
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A part of the configuration: frozen, unknown keys forbidden."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Attribute(Section):
@@ -37,6 +32,7 @@ class Attribute(Section):
     undated: bool = Field(
         default=False, description="Use today's value at past cutoffs although nobody knows since when it holds."
     )
+    sensitive: bool = Field(default=False, description="Kept, but no model and no answer uses it.")
 
     @model_validator(mode="after")
     def _levels_fit_the_kind(self) -> "Attribute":
@@ -48,44 +44,11 @@ class Attribute(Section):
 class FeatureSettings(Section):
     """What changes the features themselves; travels with every store and artifact."""
 
-    timezone: str = Field(default="UTC", description="IANA zone in which days begin and naive times are read.")
+    timezone: Zone = Field(default="UTC", description="IANA zone in which days begin and naive times are read.")
     attributes: tuple[Attribute, ...] = Field(default=(), description="Customer attributes that features use.")
     event_kinds: tuple[str, ...] = Field(
         default=("view", "click", "cart"), description="Kinds of events that are counted one by one."
     )
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone_exists(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"time zone {value!r} is not in the IANA database; an example is 'Europe/Berlin'")
-        return value
-
-
-class TableFile(Section):
-    """Where one table comes from, and which of its columns is which."""
-
-    path: Path = Field(description="A CSV or Parquet file, relative to the workspace.")
-    columns: dict[str, str] = Field(default_factory=dict, description="Our column name -> the file's column name.")
-
-
-class SourceSettings(Section):
-    """Where the tables come from: a built-in source by name, or files."""
-
-    builtin: Literal["complete-journey"] | None = Field(default=None, description="A source that ships as a package.")
-    order_lines: TableFile | None = Field(default=None, description="The only required table.")
-    products: TableFile | None = None
-    customers: TableFile | None = None
-    contacts: TableFile | None = None
-    events: TableFile | None = None
-
-    @model_validator(mode="after")
-    def _one_source(self) -> "SourceSettings":
-        if (self.builtin is None) == (self.order_lines is None):
-            raise ValueError(
-                "[source] needs either builtin = 'complete-journey' or an [source.order_lines] with a path"
-            )
-        return self
 
 
 class IntakeSettings(Section):
@@ -94,6 +57,21 @@ class IntakeSettings(Section):
     max_rejected_share: Share = Field(default=0.05, description="Above this share of rejected rows the run fails.")
     earliest: date = Field(default=date(1990, 1, 1), description="A row before this day is rejected.")
     latest: date | None = Field(default=None, description="A row after this day is rejected; default: the run's day.")
+    drop_exact_duplicates: bool = Field(
+        default=False, description="Set rows aside that repeat another one exactly; they are kept otherwise."
+    )
+
+
+class PrivacySettings(Section):
+    """What is done about personal data."""
+
+    hash_ids: bool = Field(
+        default=False, description="Keep customer ids as keyed hashes (HMAC-SHA256); callers hash theirs the same way."
+    )
+    key: SecretStr | None = Field(
+        default=None,
+        description="Of the hashes; only from the environment: FORESELL_PRIVACY__KEY, 32 characters or more.",
+    )
 
 
 class CutoffSettings(Section):
@@ -164,6 +142,7 @@ class Settings(BaseSettings):
     source: SourceSettings
     features: FeatureSettings = FeatureSettings()
     intake: IntakeSettings = IntakeSettings()
+    privacy: PrivacySettings = PrivacySettings()
     cutoffs: CutoffSettings = CutoffSettings()
     training: TrainingSettings = TrainingSettings()
     predictions: dict[str, dict[str, Any]] = Field(

@@ -20,7 +20,8 @@ from models.methods import Method
 from models.orders import paid
 from models.prediction import Customers, Examples, Scores, Task
 from models.rivals.logistic import RECENCY, Logistic
-from models.settings import Days, Section, Share
+from models.section import Section
+from models.settings import Days, Share
 
 SPENT = "spent"  # money in the label window
 CROWD = "crowd"  # the batch job's column

@@ -9,7 +9,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from models import columns as col
-from models.contracts import DAY_OF, DECIMAL, SCHEMAS, UNIQUE_RULES, RuleLimits, breach, given, number
+from models.contracts import DAY_OF, DECIMAL, SCHEMAS, UNIQUE_RULES, RuleLimits, breach, given, number, written
 from models.errors import ContractError
 
 _WANTED = {
@@ -30,11 +30,6 @@ def _timezone(zone: str, at: object) -> None:
 _wall_clock = ibis.udf.scalar.builtin(
     _timezone, name="timezone", signature=((dt.string, dt.Timestamp(timezone="UTC")), dt.timestamp)
 )
-
-
-def written(column: str) -> str:
-    """Name the candidate's column that holds the source's own value of ``column``."""
-    return f"written_{column}"
 
 
 def attribute_columns(raw: ir.Table | None, attributes: tuple[str, ...]) -> tuple[str, ...]:

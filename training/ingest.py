@@ -7,7 +7,6 @@ when it is complete.
 
 import hashlib
 import json
-from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -20,19 +19,14 @@ from training.casting import attribute_columns
 from training.intake_report import IntakeReport, TableIntake, absence_notes, load_report, save_report
 from training.intake_tables import Intake, connect, take_in
 from training.last_day import last_complete_day
-from training.sources import Source, open_source
+from training.progress import Progress, silent
+from training.sources import Source, Workbench, open_source
 from training.swap import put_in_place, workshop
 
 __all__ = ["IntakeReport", "ensure_tables", "ingest", "load_report"]
 
-Progress = Callable[[str], None]
 
-
-def _silent(_: str) -> None:
-    """Tell nobody."""
-
-
-def ingest(settings: Settings, *, today: date, progress: Progress = _silent) -> IntakeReport:
+def ingest(settings: Settings, *, today: date, progress: Progress = silent) -> IntakeReport:
     """Read the configured source and replace the kept tables and the quarantine.
 
     Parameters
@@ -66,12 +60,12 @@ def ingest(settings: Settings, *, today: date, progress: Progress = _silent) -> 
     with workshop(settings.tables.parent, (settings.tables, settings.quarantine)) as folder:
         connection = connect(folder)
         try:
-            raw = source.tables(connection)
+            raw = source.tables(Workbench(connection, folder, progress))
             names = tuple(attribute.name for attribute in settings.features.attributes)
-            attributes = attribute_columns(raw.get(col.CUSTOMERS), names)
+            attributes = attribute_columns(raw[col.CUSTOMERS].rows if col.CUSTOMERS in raw else None, names)
             limits = RuleLimits(settings.intake.earliest, settings.intake.latest or today)
             intake = Intake(connection, folder, settings.features.timezone, attributes, limits, progress)
-            counts = {table: take_in(intake, table, raw.get(table)) for table in SCHEMAS}
+            counts = {table: take_in(intake, table, raw[table].rows if table in raw else None) for table in SCHEMAS}
             # before any refusal: a refused run still shows the rows that it rejected
             put_in_place(intake.quarantine, settings.quarantine)
             _refuse_the_unusable(counts, settings)
@@ -83,7 +77,7 @@ def ingest(settings: Settings, *, today: date, progress: Progress = _silent) -> 
     return report
 
 
-def ensure_tables(settings: Settings, *, today: date, progress: Progress = _silent) -> IntakeReport:
+def ensure_tables(settings: Settings, *, today: date, progress: Progress = silent) -> IntakeReport:
     """Return the report of the kept tables, after an intake where the source, the settings or the contract changed.
 
     Parameters, errors and result are those of ``ingest``.
@@ -100,7 +94,6 @@ def ensure_tables(settings: Settings, *, today: date, progress: Progress = _sile
 
 
 def _key(settings: Settings, source: Source) -> str:
-    files = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in source.files()]
     decides = {
         "contract": [contracts.VERSION, {table: dict(columns) for table, columns in SCHEMAS.items()}],
         "rules": {table: contracts.rule_descriptions(table) for table in SCHEMAS},
@@ -108,7 +101,7 @@ def _key(settings: Settings, source: Source) -> str:
         "intake": settings.intake.model_dump(mode="json", exclude={"max_rejected_share"}),
         "timezone": settings.features.timezone,
         "attributes": sorted(attribute.name for attribute in settings.features.attributes),
-        "files": files,
+        "state": source.state(),
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 

@@ -1,6 +1,5 @@
 """One table's way through intake: cast and judge once, then write what is kept, rejected and anonymous."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +10,13 @@ import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from models import columns as col
-from models.contracts import ANONYMOUS, ANONYMOUS_TABLES, DAY_OF, REQUIRED, SCHEMAS, RuleLimits
+from models.contracts import ANONYMOUS, ANONYMOUS_TABLES, DAY_OF, REQUIRED, SCHEMAS, RuleLimits, written
 from models.engines import NO_BAR
 from models.errors import SourceError
-from training.casting import candidate, judged, schema_of, written
+from training.casting import candidate, judged, schema_of
 from training.engine_errors import reason
 from training.intake_report import TableIntake
-
-Progress = Callable[[str], None]
+from training.progress import Progress
 
 _MEMORY = "3GB"  # beyond it DuckDB spills into the working folder
 
@@ -39,7 +37,7 @@ class Intake:
         Columns of ``customers`` that are kept beside the contract's.
     limits : RuleLimits
         The numbers behind the row rules.
-    progress : callable
+    progress : Progress
         Told what happens now.
     """
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,10 +25,9 @@ from models.release import Manifest, Releases, ServedModel
 from models.settings import Settings
 from models.store import Store, open_store, write_store
 from training.frame import assortment, channels, purchases, spine_of_everyone
+from training.progress import Progress, silent
 from training.registry import ARTIFACT, CHAMPION, HELD, Version
 from training.tracking import Tracker
-
-Progress = Callable[[str], None]
 
 _DRAFT = ".draft-"
 
@@ -56,7 +55,7 @@ def publish(
     *,
     as_of: date,
     now: datetime,
-    progress: Progress = lambda _: None,
+    progress: Progress = silent,
 ) -> Published:
     """Publish the champions with a store at ``as_of``.
 

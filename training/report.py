@@ -14,7 +14,8 @@ import numpy as np
 
 from models.metrics import BinaryMeasurement
 from models.prediction import Prediction, Task
-from models.settings import Section, Settings
+from models.section import Section
+from models.settings import Settings
 from training.evaluate import Figure, Figures
 from training.intake_report import IntakeReport
 from training.outcome import Outcome

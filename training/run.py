@@ -1,7 +1,7 @@
 """A training run: every method of a prediction on the same split, the choice by validation, the report by the test."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -19,8 +19,7 @@ from training.evaluate import figures, paired
 from training.frame import training_frame
 from training.intake_report import IntakeReport
 from training.outcome import Losses, Outcome, mean_loss
-
-Progress = Callable[[str], None]
+from training.progress import Progress, silent
 
 
 class Trainer:
@@ -39,7 +38,7 @@ class Trainer:
     """
 
     def __init__(
-        self, settings: Settings, prediction: Prediction, intake: IntakeReport, progress: Progress = lambda _: None
+        self, settings: Settings, prediction: Prediction, intake: IntakeReport, progress: Progress = silent
     ) -> None:
         self.settings = settings
         self.prediction = prediction

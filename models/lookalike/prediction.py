@@ -27,7 +27,8 @@ from models.prediction import BatchOptions, Customers, Examples, Fitted, Matrix,
 from models.purchases import Histories, purchases_of
 from models.rivals.centroid import Centroid
 from models.rivals.spend_rank import SpendRank
-from models.settings import Days, Section
+from models.section import Section
+from models.settings import Days
 from models.store import Store
 
 CATEGORY, NEW_CATEGORY = "category", "new_category"

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from models.settings import Days, Section
+from models.section import Section
+from models.settings import Days
 
 
 class NextBestProductSettings(Section):

@@ -83,7 +83,9 @@ def test_no_source_is_one_line(tmp_path):
     "source", ["[source]", '[source]\nbuiltin = "complete-journey"\n[source.order_lines]\npath = "a.csv"']
 )
 def test_a_source_is_a_builtin_or_files(tmp_path, source):
-    assert "needs either builtin = 'complete-journey' or an [source.order_lines]" in refused(tmp_path, "", source)
+    assert "needs either builtin = 'complete-journey', 'cdnow' or 'ta-feng', or an [source.order_lines]" in refused(
+        tmp_path, "", source
+    )
 
 
 def test_a_missing_file_says_how_to_name_a_workspace(tmp_path):

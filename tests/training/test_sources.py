@@ -10,7 +10,7 @@ import pytest
 from models import columns as col
 from models.errors import ContractError, MissingDependencyError, SourceError
 from models.settings import Settings
-from training.sources import CompleteJourney, Files, open_source
+from training.sources import CompleteJourney, Files, Workbench, open_source
 from training.sources import complete_journey as complete_journey_module
 
 LINES = "customer_id,ordered_at\n007,2024-01-01\n"
@@ -23,7 +23,9 @@ def files(workspace: Path, **tables: Any) -> Files:
 
 
 def rows(source: Files, table: str = col.ORDER_LINES) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = source.tables(ibis.duckdb.connect())[table].to_pyarrow().to_pylist()
+    found: list[dict[str, Any]] = (
+        source.tables(Workbench(ibis.duckdb.connect(), Path()))[table].rows.to_pyarrow().to_pylist()
+    )
     return found
 
 
@@ -149,7 +151,8 @@ def test_complete_journey_says_how_to_install_it_when_it_is_not_there(monkeypatc
 
 
 def test_complete_journey_fills_four_tables_when_it_is_installed() -> None:
-    tables = CompleteJourney().tables(ibis.duckdb.connect())
+    raw = CompleteJourney().tables(Workbench(ibis.duckdb.connect(), Path()))
+    tables = {name: table.rows for name, table in raw.items()}
     assert {name: table.count().to_pyarrow().as_py() for name, table in tables.items()} == {
         col.ORDER_LINES: 1_469_307,
         col.PRODUCTS: 92_331,
@@ -169,7 +172,7 @@ def test_complete_journey_fills_four_tables_when_it_is_installed() -> None:
 
 
 def test_complete_journey_answers_never_come_before_the_contact_when_coupons_were_redeemed() -> None:
-    contacts = CompleteJourney().tables(ibis.duckdb.connect())[col.CONTACTS]
+    contacts = CompleteJourney().tables(Workbench(ibis.duckdb.connect(), Path()))[col.CONTACTS].rows
     answered = contacts.filter(contacts.responded_at.notnull())
     early = answered.filter(answered.responded_at < answered.sent_at)
     # 2,102 redemptions by the same household in the same campaign fold to its first

@@ -1,20 +1,17 @@
-"""Where the tables come from: one class a kind of source, all with raw tables under the contract's column names.
+"""Where the tables come from: one module a kind of source, all with raw tables under the contract's column names.
 
 A new kind of source is one module here and one line in ``open_source``.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Protocol
-
-import ibis.expr.types as ir
-from ibis.backends.duckdb import Backend
 
 from models.settings import Settings
 from training.sources.complete_journey import CompleteJourney
 from training.sources.files import Files
+from training.sources.raw import RawTable, Workbench
 
-__all__ = ["CompleteJourney", "Files", "Source", "open_source"]
+__all__ = ["CompleteJourney", "Files", "RawTable", "Source", "Workbench", "open_source"]
 
 
 class Source(Protocol):
@@ -24,11 +21,17 @@ class Source(Protocol):
     def name(self) -> str:
         """What reports call the source."""
 
-    def files(self) -> tuple[Path, ...]:
-        """Return the files behind the tables; when none of them changed, neither did the tables."""
+    def state(self) -> str | None:
+        """Return a text that changes whenever the tables may have changed; None = that cannot be told.
 
-    def tables(self, connection: Backend) -> Mapping[str, ir.Table]:
-        """Return the tables that the source fills, by name, as expressions over ``connection``.
+        Raises
+        ------
+        SourceError
+            Something is missing or cannot be read.
+        """
+
+    def tables(self, bench: Workbench) -> Mapping[str, RawTable]:
+        """Return the tables that the source fills, by name; each is read once, when it is written out.
 
         Raises
         ------

