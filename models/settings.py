@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from models.errors import ConfigError
@@ -119,12 +119,19 @@ class ServiceSettings(Section):
 
 
 class ModelSettings(Section):
-    """What the predictions need to know; everything else is about making or calling them."""
+    """What the predictions need to know, sensitive attributes left out; the rest is about making or calling them."""
 
     features: FeatureSettings = FeatureSettings()
     predictions: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="Each prediction's own section, checked by the prediction."
     )
+
+    @field_validator("features")
+    @classmethod
+    def _without_sensitive(cls, value: FeatureSettings) -> FeatureSettings:
+        # what models, stores and answers are told ends here: none of them can use what it never hears of
+        used = tuple(attribute for attribute in value.attributes if not attribute.sensitive)
+        return value.model_copy(update={"attributes": used})
 
 
 class Settings(BaseSettings):
@@ -166,7 +173,7 @@ class Settings(BaseSettings):
 
     @property
     def models(self) -> ModelSettings:
-        """The part that the predictions need."""
+        """The part that the predictions need; sensitive attributes are not in it."""
         return ModelSettings(features=self.features, predictions=self.predictions)
 
     @property
@@ -218,6 +225,12 @@ def load_settings(workspace: Path) -> Settings:
     for key in values:
         if key not in Settings.model_fields or key == "workspace":
             raise ConfigError(f"{path.name}: unknown key {key!r}; remove it, or see the keys in README.md")
+    for section, key in ONLY_FROM_ENVIRONMENT:
+        if isinstance(values.get(section), dict) and key in values[section]:
+            raise ConfigError(
+                f"{path.name}: {section}.{key} is read only from the environment: remove it from the file and set "
+                f"FORESELL_{section.upper()}__{key.upper()}"
+            )
     try:
         # the folder is where the file was found, whatever the environment says
         return Settings(workspace=path.parent, **values).model_copy(update={"workspace": path.parent})
@@ -227,8 +240,11 @@ def load_settings(workspace: Path) -> Settings:
         raise ConfigError(f"the environment: {error}; a whole section is written as JSON") from None
 
 
+ONLY_FROM_ENVIRONMENT = (("source", "password"), ("privacy", "key"))
+"""Section and key of what no file may hold."""
 MAX_SHOWN = 200
 """Characters of an offending value that a message repeats."""
+_NEVER_SHOWN = frozenset({"url", "password", "key"})
 
 
 def first_fault(where: str, error: ValidationError) -> str:
@@ -239,7 +255,15 @@ def first_fault(where: str, error: ValidationError) -> str:
         return f"{where}: unknown key {key!r}; remove it, or see the keys in README.md"
     if fault["type"] == "missing":
         return f"{where}: {key!r} is missing; README.md has an example"
-    shown = repr(fault["input"])
+    shown = "" if _may_hold_a_secret(fault["loc"], fault["input"]) else f" = {_shortened(repr(fault['input']))}"
+    return f"{where}: {key or 'value'}{shown}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def _may_hold_a_secret(place: tuple[int | str, ...], value: object) -> bool:
+    # a whole section may hold one of its keys, and a text in a section's place may be an address
+    return isinstance(value, dict) or "://" in str(value) or not _NEVER_SHOWN.isdisjoint(map(str, place))
+
+
+def _shortened(text: str) -> str:
     # a list of 200,000 ids would say nothing more
-    shown = shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}..."
-    return f"{where}: {key or 'value'} = {shown}: {fault['msg'].removeprefix('Value error, ')}"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."

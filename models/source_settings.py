@@ -1,5 +1,6 @@
 """Where the tables come from and how they are written: ``[source]`` of the configuration."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
@@ -27,6 +28,25 @@ def known_zone(value: str) -> str:
         raise ValueError(f"time zone {value!r} is not in the IANA database; an example is 'Europe/Berlin'")
     return value
 
+
+def without_password(value: str) -> str:
+    """Return a database's address that holds no password.
+
+    Raises
+    ------
+    ValueError
+        It holds one; the message does not repeat it.
+    """
+    if _PASSWORD_IN_URL.search(value):
+        raise ValueError(
+            "the address holds a password, which belongs in the environment alone: take it out of the url and set "
+            "FORESELL_SOURCE__PASSWORD"
+        )
+    return value
+
+
+# name:password@ as SQLAlchemy reads it (a password may hold any sign but @), and drivers' own keys after the '?'
+_PASSWORD_IN_URL = re.compile(r"^[^:]+://[^:/]*:[^@]+@|(password|passwd|pwd)(=|%3d)", re.IGNORECASE)
 
 Zone = Annotated[str, AfterValidator(known_zone)]
 Condition = Annotated[str, Field(min_length=1)]
@@ -159,7 +179,7 @@ class SourceSettings(Section):
     builtin: Literal["complete-journey", "cdnow", "ta-feng"] | None = Field(
         default=None, description="A source that ships as a package."
     )
-    url: str | None = Field(
+    url: Annotated[str, AfterValidator(without_password)] | None = Field(
         default=None,
         description="Of the database, as SQLAlchemy writes it and without a password: postgresql://me@host/shop.",
     )

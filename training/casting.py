@@ -4,32 +4,28 @@ A value that cannot be cast becomes null; ``models.contracts.given`` beside it t
 Ids are never altered: 007 and 7 are different people.
 """
 
+from functools import reduce
+from operator import or_
+
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from models import columns as col
-from models.contracts import DAY_OF, DECIMAL, SCHEMAS, UNIQUE_RULES, RuleLimits, breach, given, number, written
+from models.contracts import DAY_OF, DECIMAL, INTAKE_SCHEMAS, MISREAD, SCHEMAS, given, number, written
 from models.errors import ContractError
+from models.source_settings import Notation
+from training.notation import UNREADABLE, decimal_of, float_of, identifier, stripped, time_of
+from training.sources.raw import MARKED_RETURN, SET_ASIDE, RawTable, product_detail
 
 _WANTED = {
     "string": "text or a number",
-    "timestamp": "a timestamp, a date or text such as '2024-01-31 10:00:00'",
+    "timestamp": "a timestamp, a date or text such as '2024-01-31 10:00:00', or `times` that say how it is written,",
     DECIMAL: "a number or text",
     "boolean": "a boolean, a number or text",
 }
-
-# 10:00:00+02:00, 10:00:00Z, 10:00:00 UTC; the time before it keeps the -31 of 2024-01-31 from being an offset
-_OFFSET = r":\d{2}(\.\d+)?( ?UTC|Z|[+-]\d{2}(:?\d{2})?)$"
-
-
-def _timezone(zone: str, at: object) -> None:
-    """Stand for DuckDB's timezone(zone, instant): the wall clock of a zone at an instant."""
-
-
-_wall_clock = ibis.udf.scalar.builtin(
-    _timezone, name="timezone", signature=((dt.string, dt.Timestamp(timezone="UTC")), dt.timestamp)
-)
+LINE_DETAILS = tuple(name for name in SCHEMAS[col.PRODUCTS] if name != col.PRODUCT_ID)
+"""What order lines may say of their products."""
 
 
 def attribute_columns(raw: ir.Table | None, attributes: tuple[str, ...]) -> tuple[str, ...]:
@@ -57,20 +53,20 @@ def attribute_columns(raw: ir.Table | None, attributes: tuple[str, ...]) -> tupl
 def schema_of(table: str, attributes: tuple[str, ...]) -> dict[str, str]:
     """Return column -> type of a kept table, the configured attributes included."""
     extra = dict.fromkeys(attributes, "string") if table == col.CUSTOMERS else {}
-    return {**SCHEMAS[table], **extra}
+    return {**INTAKE_SCHEMAS[table], **extra}
 
 
-def candidate(raw: ir.Table, table: str, *, timezone: str, attributes: tuple[str, ...]) -> ir.Table:
+def candidate(raw: RawTable, table: str, *, timezone: str, attributes: tuple[str, ...]) -> ir.Table:
     """Cast a raw table to its contract, keeping beside each column what the source had.
 
     Parameters
     ----------
-    raw : ir.Table
+    raw : RawTable
         Columns by the contract's names, of any type; others are ignored, absent ones become null.
     table : str
         The table's name in the contract.
     timezone : str
-        IANA zone whose wall clock instants with an offset are turned into; naive times are taken as already local.
+        IANA zone whose wall clock times are turned into.
     attributes : tuple of str
         Further columns of ``customers``, kept as text.
 
@@ -78,109 +74,77 @@ def candidate(raw: ir.Table, table: str, *, timezone: str, attributes: tuple[str
     -------
     ir.Table
         Every column of the contract, typed; for each but the days also ``given``, ``written`` (the source's value,
-        of its own type) and, for decimals, ``number``.
+        of its own type) and, for decimals, ``number``; ``SET_ASIDE`` (null = the configuration keeps the row),
+        ``MISREAD``, and for order lines ``product_detail`` columns as text as far as the source has them.
 
     Raises
     ------
     ContractError
         A column has a type that its contract cannot be read from.
     """
+    rows = raw.rows
     kinds = {name: kind for name, kind in schema_of(table, attributes).items() if kind != "date"}
-    values = {name: raw[name] if name in raw.columns else ibis.null("string") for name in kinds}
+    values = {name: rows[name] if name in rows.columns else ibis.null("string") for name in kinds}
     # pandas writes an id that is missing as NaN: nobody is called 'nan'
     values |= {
         name: value.nullif(float("nan"))
         for name, value in values.items()
         if kinds[name] == "string" and value.type().is_floating()
     }
+    # of a derived column the operands are what the source had
+    sources = {name: rows[written(name)] if written(name) in rows.columns else value for name, value in values.items()}
     columns: dict[str, ir.Value] = {}
     for name, kind in kinds.items():
-        if not _fits(values[name].type(), kind):
+        if not _fits(values[name].type(), kind, raw.notation):
             raise ContractError(f"{table}: column {name!r} is {values[name].type()}; {_WANTED[kind]} is needed")
-        columns[name] = _typed(values[name], kind, timezone)
-        columns[given(name)] = _is_given(values[name])
-        columns[written(name)] = values[name]
+        columns[name] = _typed(values[name], name, kind, raw.notation, timezone)
+        columns[given(name)] = _is_given(sources[name])
+        columns[written(name)] = sources[name]
         if kind == DECIMAL:
-            columns[number(name)] = _stripped(values[name]).try_cast("float64")
-    cast = _with_defaults(raw.select(**columns), table)
+            columns[number(name)] = float_of(values[name], raw.notation.decimal)
+    details = _details(rows) if table == col.ORDER_LINES else {}
+    columns |= details
+    columns[SET_ASIDE] = rows[SET_ASIDE] if SET_ASIDE in rows.columns else ibis.null("string")
+    columns[MISREAD] = _misread([*sources.values(), *details.values()])
+    if MARKED_RETURN in rows.columns:
+        columns[MARKED_RETURN] = rows[MARKED_RETURN]
+    cast = _with_defaults(rows.select(**columns), table)
     return cast.mutate(**{day: cast[at].date() for at, day in DAY_OF.items() if at in kinds})
 
 
-def judged(cast: ir.Table, table: str, limits: RuleLimits, *, order: tuple[str, ...]) -> ir.Table:
-    """Add the column ``rule``: what keeps each row of a candidate out, null where it is kept.
-
-    Parameters
-    ----------
-    cast : ir.Table
-        A candidate.
-    table : str
-        Its name in the contract.
-    limits : RuleLimits
-        The numbers behind the rules.
-    order : tuple of str
-        The columns that decide which of several rows with one key comes first.
-    """
-    rows = cast.mutate(**{col.RULE: breach(cast, table, limits)})
-    unique = UNIQUE_RULES.get(table)
-    if unique is None:
-        return rows
-    # rejected rows are ranked apart, so that a broken first row does not push out a sound second one
-    rank = ibis.row_number().over(
-        group_by=[rows[key] for key in unique.keys] + [rows[col.RULE].isnull()], order_by=[rows[name] for name in order]
-    )
-    repeated = rows[col.RULE].isnull() & (rank > 0)
-    return rows.mutate(**{col.RULE: ibis.ifelse(repeated, ibis.literal(unique.name), rows[col.RULE])})
+def _details(rows: ir.Table) -> dict[str, ir.Value]:
+    names = [product_detail(name) for name in LINE_DETAILS if product_detail(name) in rows.columns]
+    return {name: rows[name].cast("string") for name in names}
 
 
-def _stripped(value: ir.Value) -> ir.Value:
-    return value.strip() if value.type().is_string() else value
+def _misread(values: list[ir.Value]) -> ir.BooleanValue:
+    texts = [value.contains(UNREADABLE).fill_null(False) for value in values if value.type().is_string()]
+    return reduce(or_, texts, ibis.literal(False))
 
 
 def _is_given(value: ir.Value) -> ir.BooleanValue:
     return value.fill_null("").strip() != "" if value.type().is_string() else value.notnull()
 
 
-def _typed(value: ir.Value, kind: str, timezone: str) -> ir.Value:
+def _typed(value: ir.Value, name: str, kind: str, notation: Notation, timezone: str) -> ir.Value:
     if kind == "timestamp":
-        return _local_time(value, timezone)
+        return time_of(value, notation, timezone)
     if kind == DECIMAL:
-        return _decimal(value)
+        return decimal_of(value, notation.decimal)
     if kind == "boolean":
-        return _stripped(value).try_cast("boolean")
-    return (
-        ibis.ifelse(_is_given(value), value, ibis.null("string")) if value.type().is_string() else value.cast("string")
-    )
+        return stripped(value).try_cast("boolean")
+    return identifier(value, through_float=name in notation.float_ids)
 
 
-def _fits(type_: dt.DataType, kind: str) -> bool:
+def _fits(type_: dt.DataType, kind: str, notation: Notation) -> bool:
     if type_.is_null() or type_.is_string():
         return True
-    if kind == "timestamp":
-        return bool(type_.is_timestamp() or type_.is_date())
     number = type_.is_numeric() and not type_.is_boolean()
+    if kind == "timestamp":
+        return bool(type_.is_timestamp() or type_.is_date() or (number and notation.times != ("iso",)))
     if kind == DECIMAL:
         return bool(number)
     return bool(number or type_.is_boolean() or (kind == "string" and (type_.is_temporal() or type_.is_uuid())))
-
-
-def _decimal(value: ir.Value) -> ir.DecimalValue:
-    if not value.type().is_string():
-        return value.try_cast(DECIMAL)
-    text = value.strip()
-    # DuckDB reads the text '8.9e-16' as the decimal 0.0001: a power of ten goes through float64
-    scientific = text.lower().contains("e")
-    return ibis.ifelse(scientific, text.try_cast("float64").try_cast(DECIMAL), text.try_cast(DECIMAL))
-
-
-def _local_time(value: ir.Value, timezone: str) -> ir.TimestampValue:
-    type_ = value.type()
-    if type_.is_string():
-        text = value.strip()
-        instant = text.try_cast(dt.Timestamp(timezone="UTC"))
-        return ibis.ifelse(text.re_search(_OFFSET), _wall_clock(timezone, instant), text.try_cast("timestamp"))
-    if type_.is_timestamp() and type_.timezone is not None:
-        return _wall_clock(timezone, value.cast(dt.Timestamp(timezone="UTC")))
-    return value.cast("timestamp")
 
 
 def _with_defaults(cast: ir.Table, table: str) -> ir.Table:
@@ -189,6 +153,13 @@ def _with_defaults(cast: ir.Table, table: str) -> ir.Table:
     if table == col.ORDER_LINES:
         one = ibis.literal(1).cast(DECIMAL)
         default[col.QUANTITY] = ibis.ifelse(cast[given(col.QUANTITY)], cast[col.QUANTITY], one)
+        if MARKED_RETURN in cast.columns:
+            marked = cast[MARKED_RETURN]
+            # an order and what is paid for it are told by the sign alone: models.orders
+            default = {
+                name: ibis.ifelse(marked, -value.abs(), value).cast(DECIMAL)
+                for name, value in (default | {col.AMOUNT: cast[col.AMOUNT]}).items()
+            }
     if table == col.CONTACTS:
         default[col.IS_CONTROL] = ibis.ifelse(cast[given(col.IS_CONTROL)], cast[col.IS_CONTROL], False)
     return cast.mutate(**default) if default else cast

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from models import columns as col
 from models.features import GROUPS
 from models.metrics import BinaryMeasurement, IntervalMeasurement, QueryMeasurement
 from models.prediction import Customers, Prediction, Task
@@ -72,12 +73,34 @@ def facts(
         "tasks": [_task(outcome, task) for task in outcome.tasks],
         "figures": {method: plain(by_task) for method, by_task in outcome.figures.items()},
         "intake": intake.model_dump(mode="json"),
+        "attributes": attributes(intake, settings),
         "importance": dict(importance),
         "drivers_are": prediction.drivers_are,
         "parameters": parameters(outcome, settings),
         "foresell": installed("foresell"),
         "evidence": evidence(outcome, intake, floors, run_id=run_id),
     }
+
+
+def attributes(intake: IntakeReport, settings: Settings) -> dict[str, dict[str, str]]:
+    """Say what becomes of each configured attribute.
+
+    Returns
+    -------
+    dict
+        ``used``: attribute -> how it is used; ``kept``: attribute -> why it is in the tables and in no feature.
+    """
+    customers = intake.tables.get(col.CUSTOMERS)
+    dated = customers is not None and col.VALID_FROM not in customers.absent
+    told: dict[str, dict[str, str]] = {"used": {}, "kept": {}}
+    for attribute in settings.features.attributes:
+        if attribute.sensitive:
+            told["kept"][attribute.name] = "sensitive"
+        elif not dated and not attribute.undated:
+            told["kept"][attribute.name] = "undated: nobody knows since when its values hold"
+        else:
+            told["used"][attribute.name] = "as known at each cutoff" if dated else "today's value at past cutoffs too"
+    return told
 
 
 def task_title(task: Mapping[str, Any]) -> str:

@@ -3,19 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from ibis.expr import types as ir
+from numpy.typing import NDArray
 
 from models import columns as col
 from models.engines import Engine
 from models.features import catalogue, features
 from models.orders import is_return
 from models.prediction import Customers, Examples, Prediction
-from models.purchases import Channels, Histories, Purchases, channels_of
+from models.purchases import AnonymousSales, Channels, Histories, Purchases, channels_of
 from models.settings import FeatureSettings
 
 _KNOWN_SINCE: Mapping[str, str] = {
@@ -24,6 +27,8 @@ _KNOWN_SINCE: Mapping[str, str] = {
     col.CONTACTS: col.SENT_DAY,
     col.EVENTS: col.OCCURRED_DAY,
 }
+
+_LINES = "lines"  # of intake's anonymous sales: order lines of a product on a day
 
 
 def population(tables: Mapping[str, ir.Table], as_of: date) -> ir.Table:
@@ -93,17 +98,50 @@ def channels(engine: Engine, ids: Sequence[str], before: date) -> Channels:
     return channels_of(customers.drop_null().to_numpy(), names.to_pylist(), count=len(ids))
 
 
-def histories(engine: Engine, customers: Customers, limit: date) -> Histories:
-    """Return what customers bought, each as known at its as_of."""
+def anonymous_sales(kept: Path, products: pa.Table, before: date, *, weight: float = 1.0) -> AnonymousSales | None:
+    """Return the order lines without a customer that count in popularity; None = there are none.
+
+    Parameters
+    ----------
+    kept : Path
+        Intake's file of them: (product_id, order_day, lines).
+    products : pyarrow Table
+        From ``assortment``; lines of other products are left out.
+    before : date
+        Later lines are left out.
+    weight : float
+        How much a line counts: the share of the customers who are there to be counted beside it.
+    """
+    rows = pq.read_table(kept, filters=pc.field(col.ORDER_DAY) < before)
+    items = pc.index_in(rows[col.PRODUCT_ID], products[col.PRODUCT_ID].combine_chunks())
+    rows, items = rows.filter(items.is_valid()), items.drop_null()
+    if not rows.num_rows:
+        return None
+    days = rows[col.ORDER_DAY].cast(pa.int32()).to_numpy()
+    return AnonymousSales(items.to_numpy().astype(np.int32), days, rows[_LINES].to_numpy() * weight)
+
+
+def histories(
+    engine: Engine, customers: Customers, limit: date, *, anonymous: Path | None = None, weight: float = 1.0
+) -> Histories:
+    """Return what customers bought, each as known at its as_of; ``anonymous_sales`` explains what comes beside it."""
     products = assortment(engine)
     ids = sorted(set(customers.ids), key=str.encode)
     position = {customer: row for row, customer in enumerate(ids)}
     rows = np.fromiter((position[customer] for customer in customers.ids), np.int64, len(customers))
-    return Histories(products, purchases(engine, ids, products, limit), rows, customers.as_of)
+    nobodys = None if anonymous is None else anonymous_sales(anonymous, products, limit, weight=weight)
+    return Histories(products, purchases(engine, ids, products, limit), rows, customers.as_of, nobodys)
 
 
 def training_frame(
-    engine: Engine, prediction: Prediction, cutoffs: Sequence[date], *, limit: date, max_examples: int, seed: int
+    engine: Engine,
+    prediction: Prediction,
+    cutoffs: Sequence[date],
+    *,
+    limit: date,
+    max_examples: int,
+    seed: int,
+    anonymous: Path | None = None,
 ) -> Examples:
     """Compute features and labels of customers at cutoffs.
 
@@ -121,19 +159,23 @@ def training_frame(
         Where everybody at every cutoff would be more rows, customers are drawn.
     seed : int
         Seed of that draw.
+    anonymous : Path, optional
+        Intake's file of sales without a customer, where the prediction reads histories.
 
     Returns
     -------
     models.prediction.Examples
         In the order of cutoff and customer id.
     """
-    spine = engine.spine(_spine(engine, cutoffs, limit, max_examples, seed))
+    drawn, share = _drawn(engine, limit, max(1, max_examples // len(cutoffs)), seed)
+    spine = engine.spine(_spine(drawn, cutoffs))
     keys = [col.AS_OF, col.CUSTOMER_ID]
     known = features(engine.tables, spine, prediction.features).order_by(keys).to_pyarrow()
     later = prediction.labels(engine.tables, spine).order_by(keys).to_pyarrow()
     customers = as_customers(known, prediction.features)
     if prediction.reads_histories:
-        customers = replace(customers, histories=histories(engine, customers, limit))
+        bought = histories(engine, customers, limit, anonymous=anonymous, weight=share)
+        customers = replace(customers, histories=bought)
     labels = {
         name: later.column(name).to_numpy(zero_copy_only=False) for name in later.column_names if name not in keys
     }
@@ -150,10 +192,14 @@ def as_customers(table: pa.Table, settings: FeatureSettings) -> Customers:
     return Customers(table.column(col.CUSTOMER_ID).to_pylist(), as_of, matrix, names)
 
 
-def _spine(engine: Engine, cutoffs: Sequence[date], limit: date, max_examples: int, seed: int) -> pa.Table:
+def _drawn(engine: Engine, limit: date, room: int, seed: int) -> tuple[NDArray[np.str_], float]:
+    """Return at most so many customers, and the share of all that they are."""
     ids = np.array(population(engine.tables, limit).order_by(col.CUSTOMER_ID).to_pyarrow()[col.CUSTOMER_ID].to_pylist())
-    room = max(1, max_examples // len(cutoffs))
-    if len(ids) > room:
-        ids = np.sort(np.random.default_rng(seed).choice(ids, room, replace=False))
+    if len(ids) <= room:
+        return ids, 1.0
+    return np.sort(np.random.default_rng(seed).choice(ids, room, replace=False)), room / len(ids)
+
+
+def _spine(ids: NDArray[np.str_], cutoffs: Sequence[date]) -> pa.Table:
     days = np.array(cutoffs, dtype="datetime64[D]")
     return pa.table({col.CUSTOMER_ID: pa.array(np.tile(ids, len(days))), col.AS_OF: np.repeat(days, len(ids))})

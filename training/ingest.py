@@ -7,23 +7,32 @@ when it is complete.
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 from models import columns as col
 from models import contracts
-from models.contracts import SCHEMAS, RuleLimits
+from models.contracts import INTAKE_SCHEMAS, SCHEMAS, RuleLimits
 from models.errors import ContractError, NotEnoughDataError, SourceError
 from models.settings import Settings
 from training.casting import attribute_columns
+from training.forgotten import Register, register_path
+from training.intake_identities import Joined, stage_identities
 from training.intake_report import IntakeReport, TableIntake, absence_notes, load_report, save_report
-from training.intake_tables import Intake, connect, take_in
+from training.intake_tables import Intake, connect, stage, write_out
 from training.last_day import last_complete_day
+from training.line_details import products_of, write_anonymous_sales
+from training.people import People
 from training.progress import Progress, silent
-from training.sources import Source, Workbench, open_source
+from training.pseudonyms import hash_key, key_state
+from training.sources import RawTable, Source, Workbench, open_source
 from training.swap import put_in_place, workshop
 
 __all__ = ["IntakeReport", "ensure_tables", "ingest", "load_report"]
+
+ANONYMOUS_SALES = "anonymous_sales.parquet"
+"""File beside the kept tables: (product_id, order_day, lines) of sales without a customer, where they count."""
 
 
 def ingest(settings: Settings, *, today: date, progress: Progress = silent) -> IntakeReport:
@@ -56,20 +65,30 @@ def ingest(settings: Settings, *, today: date, progress: Progress = silent) -> I
         Another intake is at work in this workspace.
     """
     source = open_source(settings)
-    key = _key(settings, source)  # before reading: a file that changes meanwhile is read again by the next run
+    register = Register.load(register_path(settings))
+    key = _key(settings, source, register)  # before reading: what changes meanwhile is read again by the next run
     with workshop(settings.tables.parent, (settings.tables, settings.quarantine)) as folder:
         connection = connect(folder)
         try:
-            raw = source.tables(Workbench(connection, folder, progress))
+            raw = dict(source.tables(Workbench(connection, folder, progress)))
             names = tuple(attribute.name for attribute in settings.features.attributes)
-            attributes = attribute_columns(raw[col.CUSTOMERS].rows if col.CUSTOMERS in raw else None, names)
-            limits = RuleLimits(settings.intake.earliest, settings.intake.latest or today)
-            intake = Intake(connection, folder, settings.features.timezone, attributes, limits, progress)
-            counts = {table: take_in(intake, table, raw[table].rows if table in raw else None) for table in SCHEMAS}
+            intake = Intake(
+                connection,
+                folder,
+                timezone=settings.features.timezone,
+                attributes=attribute_columns(raw[col.CUSTOMERS].rows if col.CUSTOMERS in raw else None, names),
+                limits=RuleLimits(settings.intake.earliest, settings.intake.latest or today),
+                people=People(register, hash_key(settings)),
+                drop_exact_duplicates=settings.intake.drop_exact_duplicates,
+                progress=progress,
+            )
+            joined = stage_identities(intake, raw.get(col.IDENTITIES))
+            counts = _take_in(replace(intake, people=joined.people), raw, settings)
+            counts[col.IDENTITIES] = write_out(intake, joined.staged)
             # before any refusal: a refused run still shows the rows that it rejected
             put_in_place(intake.quarantine, settings.quarantine)
             _refuse_the_unusable(counts, settings)
-            report = _report(intake, counts, source=source.name, key=key, today=today, present=frozenset(raw))
+            report = _report(intake, counts, joined, source=source.name, key=key, today=today, present=frozenset(raw))
         finally:
             connection.disconnect()
         save_report(report, intake.tables)
@@ -77,31 +96,56 @@ def ingest(settings: Settings, *, today: date, progress: Progress = silent) -> I
     return report
 
 
-def ensure_tables(settings: Settings, *, today: date, progress: Progress = silent) -> IntakeReport:
+def _take_in(intake: Intake, raw: dict[str, RawTable], settings: Settings) -> dict[str, TableIntake]:
+    """Take in every table but the identities; the order lines first, which may say what the products are."""
+    staged = stage(intake, col.ORDER_LINES, raw.get(col.ORDER_LINES))
+    lines, products = settings.source.order_lines, settings.source.products
+    counted = bool(lines and lines.count_anonymous)
+    write_anonymous_sales(intake, staged, intake.tables / ANONYMOUS_SALES, counted=counted)
+    waiting = {col.ORDER_LINES: staged}
+    if lines and products and products.from_order_lines:
+        raw[col.PRODUCTS] = products_of(intake, staged, lines)
+        waiting[col.PRODUCTS] = stage(intake, col.PRODUCTS, raw[col.PRODUCTS])
+    return {
+        table: write_out(intake, waiting[table] if table in waiting else stage(intake, table, raw.get(table)))
+        for table in SCHEMAS
+    }
+
+
+def ensure_tables(settings: Settings, *, today: date, progress: Progress = silent, anew: bool = False) -> IntakeReport:
     """Return the report of the kept tables, after an intake where the source, the settings or the contract changed.
 
-    Parameters, errors and result are those of ``ingest``.
+    Other parameters, errors and result are those of ``ingest``.
+
+    Parameters
+    ----------
+    anew : bool
+        Read a source again that cannot tell whether it changed, such as a database.
     """
-    key = _key(settings, open_source(settings))
+    source = open_source(settings)
+    key = _key(settings, source, Register.load(register_path(settings)))
     try:
         report = load_report(settings)
     except SourceError:
         return ingest(settings, today=today, progress=progress)
     still_holds = report.today == today or not _hangs_on_today(report, settings)
-    if report.key == key and still_holds and _whole(report, settings):
+    unsure = anew and source.state() is None
+    if report.key == key and still_holds and not unsure and _whole(report, settings):
         return report
     return ingest(settings, today=today, progress=progress)
 
 
-def _key(settings: Settings, source: Source) -> str:
+def _key(settings: Settings, source: Source, register: Register) -> str:
     decides = {
-        "contract": [contracts.VERSION, {table: dict(columns) for table, columns in SCHEMAS.items()}],
-        "rules": {table: contracts.rule_descriptions(table) for table in SCHEMAS},
+        "contract": [contracts.VERSION, {table: dict(columns) for table, columns in INTAKE_SCHEMAS.items()}],
+        "rules": {table: contracts.rule_descriptions(table) for table in INTAKE_SCHEMAS},
         "source": settings.source.model_dump(mode="json"),
         "intake": settings.intake.model_dump(mode="json", exclude={"max_rejected_share"}),
         "timezone": settings.features.timezone,
         "attributes": sorted(attribute.name for attribute in settings.features.attributes),
         "state": source.state(),
+        "forgotten": register.state(),
+        "pseudonyms": key_state(hash_key(settings)),
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
@@ -121,7 +165,7 @@ def _whole(report: IntakeReport, settings: Settings) -> bool:
 def _refuse_the_unusable(counts: dict[str, TableIntake], settings: Settings) -> None:
     limit = settings.intake.max_rejected_share
     over = [
-        f"{table}: {counted.rejected_rows:,} of {counted.read - counted.anonymous:,} rows "
+        f"{table}: {counted.rejected_rows:,} of {counted.kept + counted.rejected_rows:,} rows "
         f"({counted.rejected_share:.1%}) broke a rule ({_by_rule(counted)})"
         for table, counted in counts.items()
         if counted.rejected_share > limit
@@ -134,8 +178,8 @@ def _refuse_the_unusable(counts: dict[str, TableIntake], settings: Settings) -> 
     lines = counts[col.ORDER_LINES]
     if not lines.kept:
         raise NotEnoughDataError(
-            f"order_lines: no usable row ({lines.read:,} read, {lines.rejected_rows:,} rejected, {lines.anonymous:,} "
-            f"without a customer); at least one is needed; check path and columns under [source.order_lines]"
+            f"order_lines: no usable row ({lines.read:,} read, {lines.rejected_rows:,} rejected, {lines.set_aside_rows:,} "
+            f"set aside); at least one is needed; check path and columns under [source.order_lines]"
         )
 
 
@@ -145,11 +189,18 @@ def _by_rule(counted: TableIntake) -> str:
 
 
 def _report(
-    intake: Intake, counts: dict[str, TableIntake], *, source: str, key: str, today: date, present: frozenset[str]
+    intake: Intake,
+    counts: dict[str, TableIntake],
+    joined: Joined,
+    *,
+    source: str,
+    key: str,
+    today: date,
+    present: frozenset[str],
 ) -> IntakeReport:
     intake.progress("closing the books")
     lines = intake.connection.read_parquet(intake.tables / f"{col.ORDER_LINES}.parquet")
-    day, note = last_complete_day(lines, today=today)
+    day, ends = last_complete_day(lines, today=today)
     return IntakeReport(
         source=source,
         key=key,
@@ -158,13 +209,15 @@ def _report(
         last_complete_day=day,
         as_of=day + timedelta(days=1),
         tables=counts,
-        notes=(*absence_notes(counts, present), *([note] if note else [])),
+        joined_ids=joined.ids,
+        joined_people=joined.count,
+        notes=(*absence_notes(counts, present), *ends),
     )
 
 
 def _fingerprint(folder: Path) -> str:
     digest = hashlib.sha256()
-    for table in SCHEMAS:
+    for table in INTAKE_SCHEMAS:
         with (folder / f"{table}.parquet").open("rb") as file:
             digest.update(f"{table} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()

@@ -13,7 +13,7 @@ REPORT_FILE = "intake.json"
 
 
 class TableIntake(BaseModel):
-    """One table's rows, counted: read = kept + rejected + anonymous."""
+    """One table's rows, counted: read = kept + rejected + set aside + forgotten."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -22,7 +22,11 @@ class TableIntake(BaseModel):
     rejected: dict[str, int] = Field(
         description="Rule -> rows in quarantine that it names; rules nobody broke are left out."
     )
-    anonymous: int = Field(ge=0, description="Rows without a customer, set aside; never against the limit.")
+    set_aside: dict[str, int] = Field(
+        default_factory=dict,
+        description="Why -> rows set aside, never against the limit: anonymous ones, configured conditions, duplicates.",
+    )
+    forgotten: int = Field(default=0, ge=0, description="Rows of people who are to be forgotten: kept nowhere.")
     duplicates: int = Field(ge=0, description="Kept rows that repeat another kept row exactly.")
     first_day: date | None = Field(description="First local day of the kept rows; null where the table has no time.")
     last_day: date | None = Field(description="Last local day of the kept rows.")
@@ -35,9 +39,14 @@ class TableIntake(BaseModel):
         return sum(self.rejected.values())
 
     @property
+    def set_aside_rows(self) -> int:
+        """Rows that are set aside."""
+        return sum(self.set_aside.values())
+
+    @property
     def rejected_share(self) -> float:
-        """Rejected among the rows that belong to somebody, 0..1; 0 where there are none."""
-        judged = self.read - self.anonymous
+        """Rejected among the rejected and the kept, 0..1; 0 where there are none."""
+        judged = self.kept + self.rejected_rows
         return self.rejected_rows / judged if judged else 0.0
 
 
@@ -53,6 +62,8 @@ class IntakeReport(BaseModel):
     last_complete_day: date = Field(description="Last local day whose order lines are all there.")
     as_of: date = Field(description="The midnight after it: the default dividing line between past and future.")
     tables: dict[str, TableIntake] = Field(description="Table -> its counts; every table of the contract is there.")
+    joined_ids: int = Field(default=0, description="Ids that the identities table joins to somebody's other id.")
+    joined_people: int = Field(default=0, description="People who have such ids.")
     notes: tuple[str, ...] = Field(description="What is absent and what that switches off; each said once.")
 
 

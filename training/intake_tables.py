@@ -1,24 +1,31 @@
-"""One table's way through intake: cast and judge once, then write what is kept, rejected and anonymous."""
+"""One table's way through intake: cast and judged once into a staged file, then written out by each row's fate."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from models import columns as col
-from models.contracts import ANONYMOUS, ANONYMOUS_TABLES, DAY_OF, REQUIRED, SCHEMAS, RuleLimits, written
+from models.contracts import DAY_OF, INTAKE_SCHEMAS, MALFORMED, REQUIRED, RuleLimits, written
 from models.engines import NO_BAR
 from models.errors import SourceError
-from training.casting import candidate, judged, schema_of
+from training.casting import LINE_DETAILS, candidate, schema_of
 from training.engine_errors import reason
 from training.intake_report import TableIntake
+from training.judging import FATE, Fate, judged
+from training.people import People
 from training.progress import Progress
+from training.quarantine import malformed_file, rejected_file, set_aside_file
+from training.sources.raw import RawTable, product_detail
 
-_MEMORY = "3GB"  # beyond it DuckDB spills into the working folder
+_MEMORY = "2GB"  # beyond it DuckDB spills into the working folder
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,10 @@ class Intake:
         Columns of ``customers`` that are kept beside the contract's.
     limits : RuleLimits
         The numbers behind the row rules.
+    people : People
+        Whose ids are joined, forgotten and kept as pseudonyms.
+    drop_exact_duplicates : bool
+        Whether rows that repeat another one exactly are set aside.
     progress : Progress
         Told what happens now.
     """
@@ -46,6 +57,8 @@ class Intake:
     timezone: str
     attributes: tuple[str, ...]
     limits: RuleLimits
+    people: People
+    drop_exact_duplicates: bool
     progress: Progress
 
     @property
@@ -55,20 +68,45 @@ class Intake:
 
     @property
     def quarantine(self) -> Path:
-        """The folder of the rejected and anonymous rows to be."""
+        """The folder of the rejected and set-aside rows to be."""
         return self.folder / "quarantine"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """One table, cast and judged, each row with its fate.
+
+    Parameters
+    ----------
+    table : str
+        Its name in the contract.
+    path : Path
+        Parquet file: the contract's columns, ``rule``, ``fate``, what the source had of the rows that are not kept,
+        and for order lines what they say of their products.
+    columns : tuple of str
+        The columns of the source that the contract knows.
+    malformed : Path or None
+        Parquet file of the lines that are no row.
+    """
+
+    table: str
+    path: Path
+    columns: tuple[str, ...]
+    malformed: Path | None
 
 
 def connect(folder: Path) -> Backend:
     """Open a DuckDB that spills into ``folder`` and knows no time zone but UTC."""
     connection = ibis.duckdb.connect(temp_directory=str(folder / "spill"), memory_limit=_MEMORY)
     connection.raw_sql("SET TimeZone = 'UTC'")
+    # what is staged is sorted when it is written out
+    connection.raw_sql("SET preserve_insertion_order = false")
     connection.raw_sql(NO_BAR)
     return connection
 
 
-def take_in(intake: Intake, table: str, raw: ir.Table | None) -> TableIntake:
-    """Write the kept, rejected and anonymous rows of one table, and count them.
+def stage(intake: Intake, table: str, raw: RawTable | None) -> Staged:
+    """Read one table, the only time: cast it and judge every row.
 
     Parameters
     ----------
@@ -76,8 +114,8 @@ def take_in(intake: Intake, table: str, raw: ir.Table | None) -> TableIntake:
         What the tables share.
     table : str
         The table's name in the contract.
-    raw : ir.Table or None
-        The source's table; None = the source has none, and an empty one is kept.
+    raw : RawTable or None
+        The source's table; None = the source has none, and it is empty.
 
     Raises
     ------
@@ -86,51 +124,79 @@ def take_in(intake: Intake, table: str, raw: ir.Table | None) -> TableIntake:
     SourceError
         The source cannot be read to its end, or the disk is full.
     """
-    connection, title = intake.connection, table.replace("_", " ")
-    source = raw if raw is not None else connection.create_table(f"no_{table}", schema=_bare(table), temp=True)
-    staged = intake.folder / f"{table}.parquet"
-    columns = tuple(schema_of(table, intake.attributes))
+    source = raw if raw is not None else RawTable(_nothing(intake.connection, table))
+    path = intake.folder / f"{table}.parquet"
+    if raw is not None:
+        intake.progress(f"reading {_title(table)}")
     try:
-        intake.progress(f"reading {title}")
-        connection.to_parquet(_staged(intake, table, source, columns), staged, compression="snappy")
-        intake.progress(f"writing {title}")
-        _write_parts(intake, table, connection.read_parquet(staged), columns)
+        intake.connection.to_parquet(_judged(intake, table, source), path, compression="snappy")
+    except (duckdb.Error, pa.ArrowException) as error:
+        raise SourceError(f"{table}: intake stopped: {reason(error)}; correct the source and run it again") from error
+    return Staged(table, path, tuple(source.rows.columns), source.malformed)
+
+
+def write_out(intake: Intake, staged: Staged) -> TableIntake:
+    """Write the kept, rejected and set-aside rows of a staged table, count them, and remove the staged file.
+
+    Raises
+    ------
+    SourceError
+        The disk is full.
+    """
+    table = staged.table
+    intake.progress(f"writing {_title(table)}")
+    columns = tuple(schema_of(table, intake.attributes))
+    rows = intake.connection.read_parquet(staged.path)
+    schema = ibis.schema(schema_of(table, intake.attributes))
+    texts = {name: written(name) for name in columns if INTAKE_SCHEMAS[table].get(name) != "date"}
+    try:
+        kept = rows.filter(rows[FATE] == Fate.KEPT.value).select(*columns).cast(schema)
+        _write(intake, kept.order_by(list(columns)), intake.tables / f"{table}.parquet")
+        for fate, file in ((Fate.REJECTED, rejected_file(table)), (Fate.SET_ASIDE, set_aside_file(table))):
+            out = rows.filter(rows[FATE] == fate.value).select(col.RULE, **texts)
+            _write(intake, out.order_by([col.RULE, *texts]), intake.quarantine / file)
     except duckdb.Error as error:
         raise SourceError(f"{table}: intake stopped: {reason(error)}; correct the source and run it again") from error
-    counted = _counted(intake, table, staged, source.columns)
-    staged.unlink()
+    _keep_malformed(intake, staged)
+    counted = _counted(intake, staged)
+    staged.path.unlink()
     return counted
 
 
-def _bare(table: str) -> ibis.Schema:
-    return ibis.schema(dict.fromkeys(REQUIRED[table], "string"))
+def _title(table: str) -> str:
+    return table.replace("_", " ")
 
 
-def _staged(intake: Intake, table: str, raw: ir.Table, columns: tuple[str, ...]) -> ir.Table:
-    cast = candidate(raw, table, timezone=intake.timezone, attributes=intake.attributes)
-    rows = judged(cast, table, intake.limits, order=columns)
-    # the source's own values are of use for rejected rows alone
+def _nothing(connection: Backend, table: str) -> ir.Table:
+    return connection.create_table(
+        f"no_{table}", schema=ibis.schema(dict.fromkeys(REQUIRED[table], "string")), temp=True
+    )
+
+
+def _judged(intake: Intake, table: str, raw: RawTable) -> ir.Table:
+    columns = tuple(schema_of(table, intake.attributes))
+    cast = intake.people.joined(candidate(raw, table, timezone=intake.timezone, attributes=intake.attributes))
+    rows = judged(
+        cast,
+        table,
+        intake.limits,
+        order=columns,
+        forgotten=intake.people.forgotten(cast),
+        drop_exact_duplicates=intake.drop_exact_duplicates,
+    )
+    # the source's own values are of use for rows that are not kept alone
     nothing = ibis.null("string")
+    kept = rows[FATE] == Fate.KEPT.value
     texts = {
-        written(name): ibis.ifelse(rows[col.RULE].isnull(), nothing, rows[written(name)].cast("string"))
+        written(name): ibis.ifelse(kept, nothing, rows[written(name)].cast("string"))
         for name in columns
         if written(name) in rows.columns
     }
-    return rows.select(*columns, col.RULE, **texts)
-
-
-def _write_parts(intake: Intake, table: str, staged: ir.Table, columns: tuple[str, ...]) -> None:
-    schema = ibis.schema(schema_of(table, intake.attributes))
-    rule = staged[col.RULE]
-    kept = staged.filter(rule.isnull()).select(*columns).cast(schema).order_by(list(columns))
-    _write(intake, kept, intake.tables / f"{table}.parquet")
-    texts = {name: written(name) for name in columns if SCHEMAS[table].get(name) != "date"}
-    order = [col.RULE, *texts]
-    rejected = staged.filter(rule.notnull() & (rule != ANONYMOUS)).select(col.RULE, **texts)
-    _write(intake, rejected.order_by(order), intake.quarantine / f"{table}.parquet")
-    if table in ANONYMOUS_TABLES:
-        nobodys = staged.filter(rule == ANONYMOUS).select(col.RULE, **texts)
-        _write(intake, nobodys.order_by(order), intake.quarantine / f"{ANONYMOUS}_{table}.parquet")
+    ids = {name: intake.people.known_as(rows[name]) for name in (col.SOURCE_ID, col.CUSTOMER_ID) if name in columns}
+    if intake.people.key is not None:
+        texts |= {written(name): ibis.ifelse(kept, nothing, value) for name, value in ids.items()}
+    details = [name for name in map(product_detail, LINE_DETAILS) if name in rows.columns]
+    return rows.mutate(**ids, **texts).select(*columns, col.RULE, FATE, *texts, *details)
 
 
 def _write(intake: Intake, rows: ir.Table, path: Path) -> None:
@@ -138,27 +204,63 @@ def _write(intake: Intake, rows: ir.Table, path: Path) -> None:
     intake.connection.to_parquet(rows, path, compression="zstd")
 
 
-def _counted(intake: Intake, table: str, staged: Path, theirs: tuple[str, ...]) -> TableIntake:
-    connection, path = intake.connection, intake.tables / f"{table}.parquet"
-    kept, rejected = connection.read_parquet(path), connection.read_parquet(intake.quarantine / path.name)
-    rules = rejected.group_by(col.RULE).agg(rows=rejected.count()).order_by(col.RULE).to_pyarrow().to_pylist()
-    nobodys = _rows(intake.quarantine / f"{ANONYMOUS}_{table}.parquet") if table in ANONYMOUS_TABLES else 0
+def _keep_malformed(intake: Intake, staged: Staged) -> None:
+    if staged.malformed is None or not _rows(staged.malformed):
+        return
+    target = intake.quarantine / malformed_file(staged.table)
+    if intake.people.key is None:
+        shutil.move(staged.malformed, target)
+        return
+    # a line that is no row may hold an id anywhere
+    lines = intake.connection.read_parquet(staged.malformed)
+    _write(intake, lines.mutate(text=ibis.null("string")), target)
+
+
+def _counted(intake: Intake, staged: Staged) -> TableIntake:
+    connection, table = intake.connection, staged.table
+    path = intake.tables / f"{table}.parquet"
+    kept = connection.read_parquet(path)
+    malformed = intake.quarantine / malformed_file(table)
+    lost = {MALFORMED: _rows(malformed)} if malformed.exists() else {}
+    every = connection.read_parquet(staged.path)
+    fates = every.group_by(FATE, col.RULE).agg(rows=every.count()).order_by(col.RULE).to_pyarrow().to_pylist()
+    by_fate = {fate: {each[col.RULE]: each["rows"] for each in fates if each[FATE] == fate.value} for fate in Fate}
     day = next((DAY_OF[name] for name in REQUIRED[table] if name in DAY_OF), None)
     span = kept.agg(first=kept[day].min(), last=kept[day].max()).to_pyarrow().to_pylist()[0] if day else {}
     counted = TableIntake(
-        read=_rows(staged),
+        read=_rows(staged.path) + sum(lost.values()),
         kept=_rows(path),
-        rejected={row[col.RULE]: row["rows"] for row in rules},
-        anonymous=nobodys,
-        duplicates=_rows(path) - kept.distinct().count().to_pyarrow().as_py(),
+        rejected={**lost, **by_fate[Fate.REJECTED]},
+        set_aside=by_fate[Fate.SET_ASIDE],
+        forgotten=sum(by_fate[Fate.FORGOTTEN].values()),
+        duplicates=_repeats(path),
         first_day=span.get("first"),
         last_day=span.get("last"),
-        absent=tuple(name for name, kind in SCHEMAS[table].items() if kind != "date" and name not in theirs),
+        absent=tuple(
+            name for name, kind in INTAKE_SCHEMAS[table].items() if kind != "date" and name not in staged.columns
+        ),
         bytes=path.stat().st_size,
     )
-    assert counted.read == counted.kept + counted.rejected_rows + counted.anonymous, f"{table}: rows were lost"
+    out = counted.rejected_rows + counted.set_aside_rows + counted.forgotten
+    assert counted.read == counted.kept + out, f"{table}: rows were lost"
     return counted
 
 
 def _rows(path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
+
+
+def _repeats(path: Path) -> int:
+    """Count the rows of a sorted file that equal the row before them."""
+    repeats, last = 0, None
+    for batch in pq.ParquetFile(path).iter_batches():
+        rows = pa.Table.from_batches([batch])
+        rows = rows if last is None else pa.concat_tables([last, rows])
+        same = pa.array([True] * (rows.num_rows - 1), pa.bool_())
+        for column in rows.itercolumns():
+            one, other = column.slice(1).combine_chunks(), column.slice(0, rows.num_rows - 1).combine_chunks()
+            equal = pc.fill_null(pc.equal(one, other), False)
+            same = pc.and_(same, pc.or_(equal, pc.and_(pc.is_null(one), pc.is_null(other))))
+        repeats += pc.sum(same).as_py() or 0
+        last = rows.slice(rows.num_rows - 1)
+    return repeats

@@ -209,7 +209,7 @@ def _keep_artifact(settings: Settings, tracker: Tracker, releases: Releases, ver
     downloaded = tracker.download_artifact_folder(version.run_id, ARTIFACT, draft)
     digest = tracker.artifact_digest(version.run_id)
     artifact = load_artifact(downloaded, digest)
-    check_fingerprint(artifact, fingerprint(settings.features), of="this version with its configuration")
+    check_fingerprint(artifact, fingerprint(settings.models.features), of="this version with its configuration")
     _put(downloaded, releases.part(digest))
     shutil.rmtree(draft, ignore_errors=True)
     return digest
@@ -217,14 +217,14 @@ def _keep_artifact(settings: Settings, tracker: Tracker, releases: Releases, ver
 
 def _keep_store(settings: Settings, releases: Releases, as_of: date) -> str:
     draft = _draft(releases)
-    names = [feature.name for feature in catalogue(settings.features)]
+    names = [feature.name for feature in catalogue(settings.models.features)]
     with open_duckdb(settings.tables) as engine:
         spine = spine_of_everyone(engine, as_of)
         # before the stream of features: another query would close it
         ids = spine.order_by(col.CUSTOMER_ID).to_pyarrow()[col.CUSTOMER_ID].to_pylist()
         products = assortment(engine)
         bought, ordered_through = purchases(engine, ids, products, as_of), channels(engine, ids, as_of)
-        known = features(engine.tables, spine, settings.features).order_by(col.CUSTOMER_ID)
+        known = features(engine.tables, spine, settings.models.features).order_by(col.CUSTOMER_ID)
         write_store(
             draft,
             known.to_pyarrow_batches(),
@@ -234,8 +234,8 @@ def _keep_store(settings: Settings, releases: Releases, as_of: date) -> str:
             channels=ordered_through,
             as_of=as_of,
             names=names,
-            fingerprint=fingerprint(settings.features),
-            settings=settings.features,
+            fingerprint=fingerprint(settings.models.features),
+            settings=settings.models.features,
         )
     digest = seal(draft)
     _put(draft, releases.part(digest))

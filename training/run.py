@@ -17,6 +17,7 @@ from models.settings import Settings
 from training.cutoffs import plan
 from training.evaluate import figures, paired
 from training.frame import training_frame
+from training.ingest import ANONYMOUS_SALES
 from training.intake_report import IntakeReport
 from training.outcome import Losses, Outcome, mean_loss
 from training.progress import Progress, silent
@@ -57,6 +58,7 @@ class Trainer:
                 limit=self.plan.end,
                 max_examples=settings.training.max_examples,
                 seed=settings.training.seed,
+                anonymous=settings.tables / ANONYMOUS_SALES,
             )
 
     def fit(self, method: str, limit: date, horizon: int, choices: Mapping[str, Any] | None = None) -> Fitted:

@@ -16,7 +16,7 @@ from models.next_best_product.affinity import Affinity, affinity_of
 from models.next_best_product.asking import Asked
 from models.next_best_product.neighbours import Neighbours, similar_items, together
 from models.next_best_product.profiles import Codes, Events, Ints, Profiles, among, events_of, profiles_of
-from models.next_best_product.statistics import Statistics, statistics_of
+from models.next_best_product.statistics import Anonymous, Statistics, anonymous_of, statistics_of
 from models.prediction import Examples
 from models.products import listed
 
@@ -39,11 +39,14 @@ class Snapshot:
         Of n customers.
     basket, window : tuple of int64 array, length n
         Items of the first order day of the label window, and of the whole window; rising, empty where there are none.
+    anonymous : Anonymous, optional
+        Lines without a customer that count in popularity.
     """
 
     events: Events
     basket: tuple[Ints, ...]
     window: tuple[Ints, ...]
+    anonymous: Anonymous | None = None
 
     @cached_property
     def profiles(self) -> Profiles:
@@ -53,7 +56,7 @@ class Snapshot:
     @cached_property
     def statistics(self) -> Statistics:
         """Of the items."""
-        return statistics_of(self.events, self.profiles)
+        return statistics_of(self.events, self.profiles, self.anonymous)
 
     @cached_property
     def similar(self) -> Neighbours:
@@ -118,10 +121,10 @@ def snapshot(examples: Examples, codes: Codes, items: int) -> Snapshot:
     """
     histories = examples.customers.histories
     assert histories is not None  # the prediction reads them
-    later = [
+    basket, window = (
         _items(examples.labels[name], histories.products, codes) for name in (col.NEXT_BASKET, col.WINDOW_PRODUCTS)
-    ]
-    return Snapshot(events_of(histories, codes, items), *later)
+    )
+    return Snapshot(events_of(histories, codes, items), basket, window, anonymous_of(histories, codes))
 
 
 def _items(labels: NDArray[np.object_], products: pa.Table, codes: Codes) -> tuple[Ints, ...]:

@@ -1,6 +1,9 @@
 """What everybody's purchases say about each item: popularity and habits.
 
 All of it is indexed by item: an answer costs the same whether ten thousand or ten million customers taught it.
+
+Where anonymous lines count, each is one more customer, who bought that item once and nothing else: popularity stays a
+share of buyers. Nobody knows whether an anonymous buyer comes again, so that habits and orders are those of customers.
 """
 
 from dataclasses import dataclass
@@ -8,7 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
-from models.next_best_product.profiles import Events, Floats, Ints, Profiles, profiles_of
+from models.next_best_product.profiles import Codes, Events, Floats, Ints, Profiles, profiles_of
+from models.purchases import Histories
 
 WINDOWS_DAYS = (7, 30, 90)
 """Windows over which buyers are counted."""
@@ -25,11 +29,11 @@ class Statistics:
     Parameters
     ----------
     recent : float64 array, shape (3, items)
-        Share of the customers with an order who bought it in the last 7, 30 and 90 days.
+        Share of the customers with an order, anonymous ones included, who bought it in the last 7, 30 and 90 days.
     buyers : float64 array, shape (items,)
-        Share of the customers with an order who ever bought it.
+        Share of the customers with an order, anonymous ones included, who ever bought it.
     repeat_rate : float64 array, shape (items,)
-        Share of its buyers who bought it on two days or more.
+        Share of its known buyers who bought it on two days or more.
     gap_days : float64 array, shape (items,)
         Mean days between two purchases of one customer, drawn towards the mean over all items.
     orders : float64 array, shape (items,)
@@ -63,11 +67,47 @@ class Statistics:
         return order
 
 
-def statistics_of(events: Events, profiles: Profiles | None = None) -> Statistics:
+@dataclass(frozen=True)
+class Anonymous:
+    """Order lines without a customer that are known at one cutoff.
+
+    Parameters
+    ----------
+    item, age : int64 arrays, shape (m,)
+        The item, and whole days before the cutoff (>= 1).
+    lines : float64 array, shape (m,)
+        How many there were.
+    """
+
+    item: Ints
+    age: Ints
+    lines: Floats
+
+
+def anonymous_of(histories: Histories, codes: Codes) -> Anonymous | None:
+    """Read the anonymous lines of histories of one cutoff at one level; None = there are none, or nobody to ask.
+
+    Parameters
+    ----------
+    histories : Histories
+        All with one as_of.
+    codes : int32 array, shape (products,)
+        The item of each row of the histories' product table; -1 = none.
+    """
+    sales = histories.anonymous
+    if sales is None or not len(histories):
+        return None
+    item = codes[sales.items].astype(np.int64)
+    age = int(histories.as_of[0].astype("datetime64[D]").astype(np.int64)) - sales.days.astype(np.int64)
+    known = (item >= 0) & (age > 0)
+    return Anonymous(item[known], age[known], sales.lines[known])
+
+
+def statistics_of(events: Events, profiles: Profiles | None = None, anonymous: Anonymous | None = None) -> Statistics:
     """Count over everybody's events."""
     profiles = profiles if profiles is not None else profiles_of(events)
-    people, items = max(int(profiles.known.sum()), 1), profiles.items
-    recent = [np.bincount(profiles.item[profiles.last_days <= days], minlength=items) for days in WINDOWS_DAYS]
+    items = profiles.items
+    recent, ever = _shares(profiles, anonymous)
     buyers = np.bincount(profiles.item, minlength=items)
     again = profiles.orders > 1
     repeaters = np.bincount(profiles.item[again], minlength=items)
@@ -75,10 +115,23 @@ def statistics_of(events: Events, profiles: Profiles | None = None) -> Statistic
     usual = gaps.mean() if len(gaps) else 30.0
     summed = np.bincount(profiles.item[again], gaps, minlength=items)
     return Statistics(
-        np.array(recent) / people,
-        buyers / people,
+        recent,
+        ever,
         repeaters / np.maximum(buyers, 1),
         (summed + usual * PRIOR_GAP_BUYERS) / (repeaters + PRIOR_GAP_BUYERS),
         np.bincount(events.item, minlength=items).astype(np.float64),
         np.array(float(len(events.order_starts))),
     )
+
+
+def _shares(profiles: Profiles, anonymous: Anonymous | None) -> tuple[Floats, Floats]:
+    """Return the shares of buyers in each window, and of those who ever bought."""
+    windows, items = (*WINDOWS_DAYS, np.inf), profiles.items
+    buyers = np.array([np.bincount(profiles.item[profiles.last_days <= days], minlength=items) for days in windows])
+    people = float(profiles.known.sum())
+    if anonymous is not None:
+        within = [anonymous.age <= days for days in windows]
+        buyers = buyers + [np.bincount(anonymous.item[in_], anonymous.lines[in_], minlength=items) for in_ in within]
+        people += float(anonymous.lines.sum())
+    shares = buyers / max(people, 1.0)
+    return shares[:-1], shares[-1]

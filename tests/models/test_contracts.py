@@ -8,6 +8,8 @@ from models import columns as col
 from models.contracts import (
     ANONYMOUS,
     DAY_OF,
+    INTAKE_SCHEMAS,
+    MALFORMED,
     REQUIRED,
     ROW_RULES,
     SCHEMAS,
@@ -15,7 +17,9 @@ from models.contracts import (
     RuleLimits,
     rule_descriptions,
 )
-from training.casting import candidate, judged
+from training.casting import candidate
+from training.judging import judged
+from training.sources import RawTable
 
 LIMITS = RuleLimits(earliest=date(2000, 1, 1), latest=date(2024, 6, 30))
 
@@ -37,9 +41,19 @@ SOUND: dict[str, dict[str, str | None]] = {
         "is_control": "yes",
     },
     col.EVENTS: {"customer_id": "c", "occurred_at": "2024-01-01T10:00:00Z", "kind": "view"},
+    col.IDENTITIES: {"source_id": "card", "customer_id": "c"},
 }
 
 BROKEN = [
+    *[
+        (table, {"customer_id": change}, rule)
+        for table in (col.ORDER_LINES, col.CUSTOMERS, col.CONTACTS, col.EVENTS, col.IDENTITIES)
+        for change, rule in (("M\ufffdller", "wrong_encoding"), ("a\x07b", "customer_id_not_printable"))
+    ],
+    (col.PRODUCTS, {"product_id": "caf\ufffd"}, "wrong_encoding"),
+    (col.IDENTITIES, {"source_id": " "}, "no_source_id"),
+    (col.IDENTITIES, {"customer_id": None}, "no_customer_id"),
+    (col.IDENTITIES, {"customer_id": "x" * 257}, "customer_id_too_long"),
     (col.ORDER_LINES, {"customer_id": "x" * 257}, "customer_id_too_long"),
     (col.ORDER_LINES, {"ordered_at": " "}, "no_ordered_at"),
     (col.ORDER_LINES, {"ordered_at": "last week"}, "unreadable_ordered_at"),
@@ -51,7 +65,7 @@ BROKEN = [
     (col.ORDER_LINES, {"quantity": "1e10"}, "quantity_too_large"),
     (col.ORDER_LINES, {"amount": "free"}, "amount_not_a_number"),
     (col.ORDER_LINES, {"amount": "NaN"}, "amount_not_a_number"),
-    (col.ORDER_LINES, {"amount": "1,234.50"}, "amount_not_a_number"),
+    (col.ORDER_LINES, {"amount": "1.234,50"}, "amount_not_a_number"),
     (col.ORDER_LINES, {"amount": "1000000000.01"}, "amount_too_large"),
     (col.ORDER_LINES, {"amount": "-1e18"}, "amount_too_large"),
     (col.ORDER_LINES, {"amount": "inf"}, "amount_too_large"),
@@ -91,9 +105,9 @@ BROKEN = [
 def rules_of(table: str, rows: list[dict[str, str | None]]) -> list[str | None]:
     names = list(rows[0])
     raw = ibis.memtable(pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in names}))
-    cast = candidate(raw, table, timezone="UTC", attributes=())
-    judgement = judged(cast, table, LIMITS, order=tuple(SCHEMAS[table]))
-    return judgement.order_by(list(SCHEMAS[table])).to_pyarrow()[col.RULE].to_pylist()
+    cast = candidate(RawTable(raw), table, timezone="UTC", attributes=())
+    judgement = judged(cast, table, LIMITS, order=tuple(INTAKE_SCHEMAS[table]))
+    return judgement.order_by(list(INTAKE_SCHEMAS[table])).to_pyarrow()[col.RULE].to_pylist()
 
 
 @pytest.mark.parametrize(("table", "change", "rule"), BROKEN)
@@ -161,4 +175,4 @@ def test_tables_have_their_required_columns_and_a_day_beside_each_time() -> None
 def test_every_rule_is_described_when_asked_by_table() -> None:
     for table in SCHEMAS:
         unique = [UNIQUE_RULES[table].name] if table in UNIQUE_RULES else []
-        assert list(rule_descriptions(table)) == [rule.name for rule in ROW_RULES[table]] + unique
+        assert list(rule_descriptions(table)) == [MALFORMED, *(rule.name for rule in ROW_RULES[table]), *unique]

@@ -75,7 +75,7 @@ def intake(source: str = "complete-journey") -> IntakeReport:
     """A report of two tables with rows and one without."""
     days = {"first_day": date(2016, 1, 1), "last_day": date(2017, 12, 31)}
     no_days = {"first_day": None, "last_day": None}
-    counts = {"rejected": {}, "anonymous": 0, "duplicates": 0, "absent": (), "bytes": 10}
+    counts = {"rejected": {}, "duplicates": 0, "absent": (), "bytes": 10}
     return IntakeReport(
         source=source, key="k" * 64, fingerprint="f" * 64, today=date(2018, 1, 5),
         last_complete_day=date(2017, 12, 30), as_of=date(2017, 12, 31),

@@ -5,18 +5,19 @@ import numpy as np
 import orjson
 import pytest
 
+from models import columns as col
 from models.parts import canonical_json
-from models.settings import Settings, SourceSettings
+from models.settings import Attribute, FeatureSettings, Settings, SourceSettings
 from tests.training.outcomes import intake, outcome
 from training.card import Versions, render, verdict
 from training.facts import facts, importance
 
 
-def told(found, tmp_path, source="complete-journey"):
-    settings = Settings(workspace=tmp_path, source=SourceSettings(builtin="complete-journey"))
-    about = facts(
-        found, intake(source), settings, floors={"h30": 0.0123}, importance={"Last order": 0.75}, run_id="run-1"
-    )
+def told(found, tmp_path, source="complete-journey", attributes=(), report=None):
+    features = FeatureSettings(attributes=attributes)
+    settings = Settings(workspace=tmp_path, source=SourceSettings(builtin="complete-journey"), features=features)
+    report = report or intake(source)
+    about = facts(found, report, settings, floors={"h30": 0.0123}, importance={"Last order": 0.75}, run_id="run-1")
     # a card is written from what was kept, perhaps long after
     return orjson.loads(canonical_json(about))
 
@@ -113,9 +114,42 @@ def test_card_says_so_when_nothing_can_be_told_of_what_drives_it(churn, tmp_path
     assert "Nothing can be told: there was nobody" in page
 
 
+CONFIGURED = (
+    Attribute(name="belief", kind="numeric", undated=True, sensitive=True),
+    Attribute(name="income", kind="numeric"),
+    Attribute(name="age", kind="numeric", undated=True),
+)
+
+
+@pytest.mark.parametrize(
+    ("absent", "used", "kept"),
+    [
+        (
+            (col.VALID_FROM,),
+            "age (today&#39;s value at past cutoffs too)",
+            "belief (sensitive), income (undated: nobody knows since when its values hold)",
+        ),
+        ((), "age (as known at each cutoff), income (as known at each cutoff)", "belief (sensitive)"),
+    ],
+)
+def test_card_says_which_attributes_are_used_and_why_the_others_are_not(churn, tmp_path, absent, used, kept):
+    known = intake()
+    customers = known.tables["products"].model_copy(update={"absent": absent})
+    known = known.model_copy(update={"tables": {**known.tables, col.CUSTOMERS: customers}})
+    page = render(told(churn, tmp_path, attributes=CONFIGURED, report=known), {}, Versions())
+    assert f"<dt>attributes used</dt><dd>{used}</dd>" in page
+    assert f"<dt>attributes kept, not used</dt><dd>{kept}</dd>" in page
+
+
+def test_card_says_that_no_attribute_is_used_when_none_is_configured(churn, tmp_path):
+    page = render(told(churn, tmp_path), {}, Versions())
+    assert "<dt>attributes used</dt><dd>none</dd>" in page
+    assert "attributes kept" not in page
+
+
 def test_card_of_an_older_run_is_written_again(churn, tmp_path):
     older = told(churn, tmp_path)
-    del older["drivers_are"]
+    del older["drivers_are"], older["attributes"]
     for task in older["tasks"]:
         del task["title"]
     page = render(older, {}, Versions(evaluated=4))

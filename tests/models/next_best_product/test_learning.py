@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from models.errors import NotEnoughDataError
 from models.next_best_product.learning import ACTIVE_DAYS, Snapshot, past_cutoffs, snapshot
 from models.prediction import Customers, Examples
+from models.purchases import AnonymousSales
 from models.sampling import thinned
 from tests.models.next_best_product.corner_shop import APPLE, BREAD, COAL, DIESEL, EGGS, examples_of, histories
 
@@ -43,6 +45,16 @@ def test_two_products_of_one_category_are_one_item() -> None:
         examples_of(histories({}, 1), [["eggs", "bread"]], [None]), np.array([1, 0, -1, 2, 0], np.int32), 3
     )
     assert lists(found.basket) == [[0]]
+
+
+def test_anonymous_lines_count_in_popularity_when_histories_bring_them() -> None:
+    known = histories(BOUGHT, 4)
+    yesterday = np.array([int(known.as_of[0].astype(np.int64)) - 1], np.int32)
+    sold = AnonymousSales(np.array([EGGS], np.int32), yesterday, np.array([5.0]))
+    found = snapshot(examples_of(replace(known, anonymous=sold), BASKETS, WINDOWS), CODES, 5)
+    # three customers bought an item, and five more nobody knows; one bought apples in the last 30 days
+    assert found.statistics.popularity.tolist() == [1 / 8, 0, 1 / 8, 0, 5 / 8]
+    assert seen().statistics.popularity.tolist() == [1 / 3, 0, 1 / 3, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from models.next_best_product.profiles import events_of
-from models.next_best_product.statistics import PRIOR_GAP_BUYERS, statistics_of
+from models.next_best_product.statistics import PRIOR_GAP_BUYERS, Anonymous, anonymous_of, statistics_of
+from models.purchases import AnonymousSales
 from tests.models.next_best_product.corner_shop import APPLE, BREAD, COAL, DIESEL, EGGS, Bought, events, histories
 
 
@@ -85,3 +88,50 @@ def test_everything_is_nought_when_nobody_bought_anything(customers: int) -> Non
     found = statistics_of(events([], customers=customers))
     assert (found.buyers.tolist(), float(found.total_orders)) == ([0] * 5, 0)
     assert all(np.isfinite(array).all() for array in vars(found).values())
+
+
+def test_an_anonymous_line_is_one_more_customer_who_bought_once() -> None:
+    lines = [(0, APPLE, 7), (0, APPLE, 9), (1, APPLE, 40), (1, BREAD, 40)]
+    # two apples and one bread in the last week, three coals within ninety days, two breads before that
+    sold = Anonymous(np.array([APPLE, BREAD, COAL, BREAD]), np.array([7, 1, 31, 91]), np.array([2.0, 1, 3, 2]))
+    found, known = (statistics_of(events(lines, customers=3), anonymous=each) for each in (sold, None))
+    # two customers ordered, and eight anonymous lines
+    np.testing.assert_allclose(found.recent[:, APPLE], [3 / 10, 3 / 10, 4 / 10])
+    np.testing.assert_allclose(found.recent[:, BREAD], [1 / 10, 1 / 10, 2 / 10])
+    np.testing.assert_allclose(found.recent[:, COAL], [0, 0, 3 / 10])
+    np.testing.assert_allclose(found.buyers, [4 / 10, 4 / 10, 3 / 10, 0, 0])
+    assert found.by_popularity[:2].tolist() == [APPLE, BREAD]
+    # habits and orders are those of customers
+    for name in ("repeat_rate", "gap_days", "orders", "total_orders"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(known, name), err_msg=name)
+
+
+def test_no_anonymous_line_changes_no_bit() -> None:
+    lines = [(0, APPLE, 7), (1, APPLE, 40), (2, BREAD, 40)]
+    nothing = Anonymous(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    found, known = (vars(statistics_of(events(lines, customers=3), anonymous=each)) for each in (nothing, None))
+    assert {name: array.tobytes() for name, array in found.items()} == {
+        name: array.tobytes() for name, array in known.items()
+    }
+
+
+def test_anonymous_lines_are_known_from_the_day_after_and_only_of_items() -> None:
+    known = histories({0: [("apple", 3)]}, 1)
+    cutoff = int(known.as_of[0].astype(np.int64))
+    sales = AnonymousSales(
+        np.array([APPLE, APPLE, APPLE, DIESEL], np.int32),
+        (cutoff - np.array([1, 0, -5, 2])).astype(np.int32),
+        np.array([2.0, 4, 8, 16]),
+    )
+    codes = np.array([4, 3, 2, -1, 0], np.int32)  # apples are item 4, diesel is none
+    found = anonymous_of(replace(known, anonymous=sales), codes)
+    assert found is not None
+    assert (found.item.tolist(), found.age.tolist(), found.lines.tolist()) == ([4], [1], [2.0])
+
+
+def test_there_are_no_anonymous_lines_when_none_are_counted_or_nobody_asks() -> None:
+    known = histories({0: [("apple", 3)]}, 1)
+    codes = np.arange(5, dtype=np.int32)
+    assert anonymous_of(known, codes) is None
+    sales = AnonymousSales(np.array([APPLE], np.int32), np.array([0], np.int32), np.array([1.0]))
+    assert anonymous_of(replace(known, anonymous=sales).take(np.empty(0, np.int64)), codes) is None
