@@ -75,12 +75,16 @@ def main() -> NoReturn:
 @app.command()
 def check(workspace: Workspace = HERE, json: Json = False) -> None:
     """Read the tables and report what was kept, what was rejected and why, and what each prediction can expect."""
-    from training.check import data_report, render
+    from training.check import data_report, render, write_page
 
     settings = _settings(workspace)
     with steps(quiet=json) as step:
-        report = data_report(_intake(settings, step), settings)
+        report = data_report(_intake(settings, step), settings, step)
+        step("writing the page")
+        page = write_page(report, settings)
     show(report.model_dump(mode="json") if json else render(report))
+    if not json:
+        show(f"\nThe whole report, with plots and examples: {page}")
 
 
 @app.command()
@@ -224,6 +228,40 @@ def run(
         rows = {name: _score(settings, name, file, step, BatchOptions()) for name, file in files.items()}
     lines = [f"{name}: {rows[name]:,} customers scored: {files[name]}" for name in files]
     show({**_release(manifest), "customers": rows} if json else "\n".join([_release_sentence(manifest), *lines]))
+
+
+@app.command()
+def forget(
+    ids: Annotated[list[str], typer.Argument(help="Any of a person's ids.", metavar="CUSTOMER_ID...")],
+    workspace: Workspace = HERE,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Leave ids out of later intakes even if they are in no table.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Remove people from the tables and the quarantine, keep them out, and list what else holds them or did."""
+    from service.serve import bento_home
+    from training.forget import forget as forget_people
+
+    settings = _settings(workspace)
+    with steps(quiet=json) as step:
+        done = forget_people(settings, ids, bentos=bento_home(settings.workspace), anyway=anyway, progress=step)
+    show(done.json if json else done.sentences)
+
+
+@app.command()
+def pseudonym(
+    ids: Annotated[list[str], typer.Argument(help="Customer ids as the source has them.", metavar="CUSTOMER_ID...")],
+    workspace: Workspace = HERE,
+    json: Json = False,
+) -> None:
+    """Print the keyed hash that a caller must send in place of each id, where ids are hashed."""
+    from training.pseudonyms import pseudonym as hash_of
+    from training.pseudonyms import require_key
+
+    key = require_key(_settings(workspace))
+    hashes = {each: hash_of(each, key) for each in ids}
+    show(hashes if json else "\n".join(hashes[each] for each in ids))
 
 
 @app.command()

@@ -81,7 +81,8 @@ def main(folder: Path, lines: int, today: date, clean: bool) -> None:
     seconds, phases = take_in(folder, today)
     print("| phase | seconds | peak memory, GiB |\n| --- | --- | --- |")
     for phase, (took, peak) in phases.items():
-        print(f"| {phase} | {took:.0f} | {peak / GIB:.2f} |")
+        if took >= 0.5:
+            print(f"| {phase} | {took:.0f} | {peak / GIB:.2f} |")
     peak = max(peak for _, peak in phases.values())
     print(f"\n{seconds:.0f} s, {lines / seconds:,.0f} lines a second, peak memory {peak / GIB:.2f} GiB.\n")
     ours, theirs = counted_by_intake(folder), counted_by_duckdb(source, today)

@@ -28,6 +28,9 @@ AMOUNT = "amount"  # DECIMAL(18,4), money paid for the line; negative = return
 DISCOUNT = "discount"  # DECIMAL(18,4), money taken off the line, >= 0
 CHANNEL = "channel"
 
+# anonymous sales
+LINES = "lines"  # order lines of a product on a day that nobody's name is on
+
 # products
 NAME = "name"
 DEPARTMENT = "department"

@@ -218,9 +218,7 @@ def _number(column: str) -> tuple[RowRule, ...]:
     )
 
 
-_WRONG_ENCODING = RowRule(
-    "wrong_encoding", "a text has bytes that the encoding cannot read", lambda t, _: t[MISREAD]
-)
+_WRONG_ENCODING = RowRule("wrong_encoding", "a text has bytes that the encoding cannot read", lambda t, _: t[MISREAD])
 _CUSTOMER_NOT_PRINTABLE = RowRule(
     "customer_id_not_printable",
     "customer_id has control characters",
@@ -246,7 +244,13 @@ ROW_RULES: Mapping[str, tuple[RowRule, ...]] = {
         RowRule("negative_discount", "discount is below zero", lambda t, _: t[col.DISCOUNT] < 0),
     ),
     col.PRODUCTS: (_WRONG_ENCODING, _missing(col.PRODUCT_ID), *_number(col.PRICE)),
-    col.CUSTOMERS: (_WRONG_ENCODING, _missing(col.CUSTOMER_ID), *_CUSTOMER, *_time(col.JOINED_AT), *_time(col.VALID_FROM)),
+    col.CUSTOMERS: (
+        _WRONG_ENCODING,
+        _missing(col.CUSTOMER_ID),
+        *_CUSTOMER,
+        *_time(col.JOINED_AT),
+        *_time(col.VALID_FROM),
+    ),
     col.CONTACTS: (
         _WRONG_ENCODING,
         _missing(col.CUSTOMER_ID),

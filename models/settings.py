@@ -19,6 +19,8 @@ CONFIG_FILE = "foresell.toml"
 
 Days = Annotated[int, Field(ge=1, le=730)]
 Share = Annotated[float, Field(ge=0, le=1)]
+MIN_KEY = 32
+"""Characters of the key of hashed ids at least."""
 
 
 class Attribute(Section):
@@ -72,6 +74,16 @@ class PrivacySettings(Section):
         default=None,
         description="Of the hashes; only from the environment: FORESELL_PRIVACY__KEY, 32 characters or more.",
     )
+
+    @model_validator(mode="after")
+    def _key_is_long_enough(self) -> "PrivacySettings":
+        given = len(self.key.get_secret_value()) if self.key else 0
+        if self.hash_ids and given < MIN_KEY:
+            raise ValueError(
+                f"hash_ids needs a key of {MIN_KEY} characters or more, it has {given}: set FORESELL_PRIVACY__KEY and "
+                "keep it: another key makes other hashes"
+            )
+        return self
 
 
 class CutoffSettings(Section):

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -55,7 +54,7 @@ LINES = {
     "no_date": 55,
     "iso_date": 300,
     "dotted_date": 250,
-    "cp1252": 400,
+    "cp1252": 250,
     "odd_description": 500,  # the product's name is the most frequent description
     "cut_line": 120,
     "long_line": 130,
@@ -102,10 +101,6 @@ class Line:
             *(self.invoice, self.code, self.description, self.quantity),
             *(self.at, self.price, self.customer, self.country),
         ]
-
-    @property
-    def amount(self) -> Decimal:
-        return Decimal(self.quantity.replace(",", "")) * Decimal(self.price)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class Server:
     def execute(self, *statements: str) -> None:
         with self.connect() as connection:
             for statement in statements:
-                connection.execute(statement)  # type: ignore[call-overload]
+                connection.execute(statement)
 
     def connect(self) -> "psycopg.Connection[Any]":
         return psycopg.connect(
@@ -88,7 +88,7 @@ def running_server() -> Iterator[Server]:
         server.start()
         try:
             with psycopg.connect(f"{_parent(server)}/postgres", password=PASSWORD, autocommit=True) as connection:
-                connection.execute(f"create database {DATABASE}")  # type: ignore[call-overload]
+                connection.execute(f"create database {DATABASE}")
             yield server
         finally:
             server.stop()

@@ -1,19 +1,28 @@
-"""Who is to be forgotten: salted hashes of ids, beside the tables, so that an unchanged source does not bring them back."""
+"""The register of ids that intake leaves out: salted hashes, never the ids themselves.
+
+Without it the next intake from an unchanged source would bring everybody back whom ``foresell forget`` removed.
+"""
 
 import hashlib
-import json
-import os
+import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
+from pydantic import Field, ValidationError
 
 from models.errors import SourceError
+from models.parts import replace_file
+from models.section import Section
 from models.settings import Settings
+
+_FIELDS = re.compile(r"[,;|\t]")
+_WORDS = re.compile(r"[\s,;|\"']+")
+_DIGEST = "digest"
 
 
 def _sha256(text: str) -> None:
@@ -23,68 +32,88 @@ def _sha256(text: str) -> None:
 _hex_digest = ibis.udf.scalar.builtin(_sha256, name="sha256", signature=((dt.string,), dt.string))
 
 
-def register_path(settings: Settings) -> Path:
-    """Return where a workspace keeps the register."""
-    return settings.tables.parent / "forgotten.json"
+class _File(Section):
+    salt: str = Field(pattern="^[0-9a-f]{32}$", description="Drawn when the first id was added.")
+    ids: tuple[str, ...] = Field(description="sha256 of the salt and an id, in hex; sorted.")
 
 
 @dataclass(frozen=True)
 class Register:
-    """The ids to leave out, none of them readable.
+    """Who is left out.
 
     Parameters
     ----------
     salt : str
-        Random, one a workspace.
+        Hex digits in front of every id that is hashed.
     digests : frozenset of str
-        SHA-256 of salt and id, in hex digits.
+        sha256 of salt and id, in hex.
     """
 
-    salt: str
+    salt: str = field(default_factory=lambda: secrets.token_hex(16))
     digests: frozenset[str] = frozenset()
 
     @classmethod
     def load(cls, path: Path) -> "Register":
-        """Read a register; where there is none, an empty one with a new salt.
+        """Read a register; a file that is not there is an empty one.
 
         Raises
         ------
         SourceError
-            The file is damaged.
+            The file is damaged: an intake without it would bring people back.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            return cls(str(content["salt"]), frozenset(content["digests"]))
+            read = _File.model_validate_json(path.read_bytes())
         except FileNotFoundError:
-            return cls(secrets.token_hex(16))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SourceError(f"{path} is damaged: bring it back from a copy, it keeps forgotten people out") from error
+            return cls()
+        except (ValidationError, OSError) as error:
+            raise SourceError(
+                f"{path} cannot be read, and says who must stay forgotten: restore it from a backup, or remove it and "
+                "run foresell forget again for everybody"
+            ) from error
+        return cls(read.salt, frozenset(read.ids))
 
     @property
     def empty(self) -> bool:
-        """Whether nobody is to be forgotten."""
+        """Whether nobody is left out."""
         return not self.digests
 
     def add(self, ids: Iterable[str]) -> "Register":
-        """Return the register with further ids."""
-        return Register(self.salt, self.digests | {self._digest(each) for each in ids})
+        """Return the same with further ids."""
+        return replace(self, digests=self.digests | {self._digest(each) for each in ids})
 
     def save(self, path: Path) -> None:
-        """Write the register at once or not at all."""
+        """Write the register in one step: a reader sees the old file or the new one."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.new")
-        draft.write_text(json.dumps({"salt": self.salt, "digests": sorted(self.digests)}), encoding="utf-8")
-        os.replace(draft, path)
+        content = _File(salt=self.salt, ids=tuple(sorted(self.digests)))
+        replace_file(path, (content.model_dump_json(indent=2) + "\n").encode())
 
     def matches(self, value: ir.StringValue) -> ir.BooleanValue:
-        """Tell which ids are to be left out; null stays null."""
+        """Tell on DuckDB which ids are left out; never null, and null is nobody."""
         if self.empty:
             return ibis.literal(False)
-        return _hex_digest(ibis.literal(self.salt) + value).isin(sorted(self.digests))
+        digests = ibis.memtable({_DIGEST: sorted(self.digests)}, schema={_DIGEST: "string"})
+        return _hex_digest(ibis.literal(self.salt) + value).isin(digests[_DIGEST]).fill_null(False)
+
+    def has(self, customer_id: str) -> bool:
+        """Tell whether one id is left out."""
+        return self._digest(customer_id) in self.digests
+
+    def mentioned_in(self, text: str) -> bool:
+        """Tell whether a line that is no row has an id that is left out, as one of its fields or words."""
+        parts = {field.strip().strip("\"'").strip() for field in _FIELDS.split(text)} | set(_WORDS.split(text))
+        return any(self.has(part) for part in parts if part)
 
     def state(self) -> str:
-        """Return a text that changes with the register."""
-        return hashlib.sha256(json.dumps(sorted(self.digests)).encode()).hexdigest() if self.digests else ""
+        """Return a text that changes with who is left out; empty = nobody is."""
+        if self.empty:
+            return ""
+        return hashlib.sha256("\n".join([self.salt, *sorted(self.digests)]).encode()).hexdigest()
 
-    def _digest(self, text: str) -> str:
-        return hashlib.sha256((self.salt + text).encode()).hexdigest()
+    def _digest(self, customer_id: str) -> str:
+        # half of a surrogate pair is in no table: it is hashed, and matches nothing
+        return hashlib.sha256((self.salt + customer_id).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def register_path(settings: Settings) -> Path:
+    """Return where a workspace's register is: beside its tables, so that a new intake does not replace it."""
+    return settings.tables.parent / "forgotten.json"

@@ -28,8 +28,6 @@ _KNOWN_SINCE: Mapping[str, str] = {
     col.EVENTS: col.OCCURRED_DAY,
 }
 
-_LINES = "lines"  # of intake's anonymous sales: order lines of a product on a day
-
 
 def population(tables: Mapping[str, ir.Table], as_of: date) -> ir.Table:
     """Return everybody who is known before ``as_of`` from any table: (customer_id), unique.
@@ -118,7 +116,7 @@ def anonymous_sales(kept: Path, products: pa.Table, before: date, *, weight: flo
     if not rows.num_rows:
         return None
     days = rows[col.ORDER_DAY].cast(pa.int32()).to_numpy()
-    return AnonymousSales(items.to_numpy().astype(np.int32), days, rows[_LINES].to_numpy() * weight)
+    return AnonymousSales(items.to_numpy().astype(np.int32), days, rows[col.LINES].to_numpy() * weight)
 
 
 def histories(

@@ -21,6 +21,7 @@ from training.forgotten import Register, register_path
 from training.intake_identities import Joined, stage_identities
 from training.intake_report import IntakeReport, TableIntake, absence_notes, load_report, save_report
 from training.intake_tables import Intake, connect, stage, write_out
+from training.kept_tables import ANONYMOUS_SALES
 from training.last_day import last_complete_day
 from training.line_details import products_of, write_anonymous_sales
 from training.people import People
@@ -30,9 +31,6 @@ from training.sources import RawTable, Source, Workbench, open_source
 from training.swap import put_in_place, workshop
 
 __all__ = ["IntakeReport", "ensure_tables", "ingest", "load_report"]
-
-ANONYMOUS_SALES = "anonymous_sales.parquet"
-"""File beside the kept tables: (product_id, order_day, lines) of sales without a customer, where they count."""
 
 
 def ingest(settings: Settings, *, today: date, progress: Progress = silent) -> IntakeReport:
@@ -178,8 +176,9 @@ def _refuse_the_unusable(counts: dict[str, TableIntake], settings: Settings) -> 
     lines = counts[col.ORDER_LINES]
     if not lines.kept:
         raise NotEnoughDataError(
-            f"order_lines: no usable row ({lines.read:,} read, {lines.rejected_rows:,} rejected, {lines.set_aside_rows:,} "
-            f"set aside); at least one is needed; check path and columns under [source.order_lines]"
+            f"order_lines: no usable row ({lines.read:,} read, {lines.rejected_rows:,} rejected, "
+            f"{lines.set_aside_rows:,} set aside); at least one is needed; check path and columns under "
+            f"[source.order_lines]"
         )
 
 
@@ -204,7 +203,7 @@ def _report(
     return IntakeReport(
         source=source,
         key=key,
-        fingerprint=_fingerprint(intake.tables),
+        fingerprint=fingerprint_of(intake.tables),
         today=today,
         last_complete_day=day,
         as_of=day + timedelta(days=1),
@@ -215,9 +214,10 @@ def _report(
     )
 
 
-def _fingerprint(folder: Path) -> str:
+def fingerprint_of(folder: Path) -> str:
+    """Return the fingerprint of kept tables: sha256 over what their files hold."""
     digest = hashlib.sha256()
-    for table in INTAKE_SCHEMAS:
-        with (folder / f"{table}.parquet").open("rb") as file:
-            digest.update(f"{table} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    for name in (*(f"{table}.parquet" for table in INTAKE_SCHEMAS), ANONYMOUS_SALES):
+        with (folder / name).open("rb") as file:
+            digest.update(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return digest.hexdigest()

@@ -10,7 +10,7 @@ from models.contracts import written
 from training.identities import resolve
 from training.intake_tables import Intake, Staged, stage
 from training.judging import FATE, Fate
-from training.people import ALIAS, PERSON, People
+from training.people import ALIAS, OWN_ID, PERSON, People
 from training.sources.raw import RawTable
 
 
@@ -77,9 +77,10 @@ def _settled(rows: ir.Table, resolved: ir.Table, people: People) -> ir.Table:
     keys = [col.SOURCE_ID, col.CUSTOMER_ID]
     found = resolved.select(*keys, PERSON, broken=col.RULE)
     joined = rows.left_join(found, keys).drop(*(f"{key}_right" for key in keys))
-    gone = people.forgotten(joined.mutate(own_id=joined[PERSON])) if not people.register.empty else None
-    gone = ibis.literal(False) if gone is None else gone & joined[FATE].isin([Fate.KEPT.value])
+    joined = joined.mutate(**{OWN_ID: joined[PERSON]})
     kept = joined[FATE] == Fate.KEPT.value
+    gone = people.forgotten(joined)
+    gone = ibis.literal(False) if gone is None else kept & gone
     broken = kept & joined["broken"].notnull()
     fate = ibis.cases((gone, Fate.FORGOTTEN.value), (broken, Fate.REJECTED.value), else_=joined[FATE])
     settled = joined.mutate(
@@ -90,7 +91,7 @@ def _settled(rows: ir.Table, resolved: ir.Table, people: People) -> ir.Table:
             written(col.CUSTOMER_ID): ibis.ifelse(broken, joined[col.CUSTOMER_ID], joined[written(col.CUSTOMER_ID)]),
             col.CUSTOMER_ID: ibis.ifelse(kept & ~broken, joined[PERSON], joined[col.CUSTOMER_ID]),
         }
-    ).drop(PERSON, "broken")
+    ).drop(PERSON, OWN_ID, "broken")
     if people.key is None:
         return settled
     out = settled[FATE] != Fate.KEPT.value

@@ -24,7 +24,7 @@ class TableIntake(BaseModel):
     )
     set_aside: dict[str, int] = Field(
         default_factory=dict,
-        description="Why -> rows set aside, never against the limit: anonymous ones, configured conditions, duplicates.",
+        description="Why -> rows set aside, never against the limit: anonymous, a configured condition, a duplicate.",
     )
     forgotten: int = Field(default=0, ge=0, description="Rows of people who are to be forgotten: kept nowhere.")
     duplicates: int = Field(ge=0, description="Kept rows that repeat another kept row exactly.")

@@ -41,8 +41,8 @@ def products_of(intake: Intake, staged: Staged, notation: Notation) -> RawTable:
 def _with_detail(known: ir.Table, sold: ir.Table, name: str) -> ir.Table:
     value = sold[product_detail(name)].strip().nullif("")
     said = sold.select(col.PRODUCT_ID, **{name: value}).filter(lambda rows: rows[name].notnull())
-    counted = said.group_by(col.PRODUCT_ID, name).agg(lines=said.count())
-    rank = ibis.row_number().over(group_by=col.PRODUCT_ID, order_by=[counted.lines.desc(), counted[name]])
+    counted = said.group_by(col.PRODUCT_ID, name).agg(**{col.LINES: said.count()})
+    rank = ibis.row_number().over(group_by=col.PRODUCT_ID, order_by=[counted[col.LINES].desc(), counted[name]])
     most = counted.mutate(rank=rank).filter(lambda rows: rows["rank"] == 0).select(col.PRODUCT_ID, name)
     return known.left_join(most, col.PRODUCT_ID).drop(f"{col.PRODUCT_ID}_right")
 
@@ -64,7 +64,7 @@ def write_anonymous_sales(intake: Intake, staged: Staged, path: Path, *, counted
     rows = intake.connection.read_parquet(staged.path)
     nobodys = (rows[col.RULE] == ANONYMOUS) & ~is_return(rows) & rows[col.PRODUCT_ID].notnull()
     sold = rows.filter(nobodys & _plausible(rows[col.ORDER_DAY], intake.limits) & ibis.literal(counted))
-    sales = sold.group_by(col.PRODUCT_ID, col.ORDER_DAY).agg(lines=sold.count())
+    sales = sold.group_by(col.PRODUCT_ID, col.ORDER_DAY).agg(**{col.LINES: sold.count()})
     path.parent.mkdir(exist_ok=True)
     intake.connection.to_parquet(sales.order_by([col.PRODUCT_ID, col.ORDER_DAY]), path, compression="zstd")
 

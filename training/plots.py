@@ -73,12 +73,12 @@ def importance_plot(importance: Mapping[str, float], *, title: str, what: str) -
     """
     ranked = sorted(importance.items(), key=lambda item: item[1])
     told = fill(what, LABEL_WIDTH)
-    figure, axes = _canvas(f"What drives it: {title}", height=0.28 * len(ranked) + 0.2 * told.count("\n") + 1.2)
+    figure, axes = canvas(f"What drives it: {title}", height=0.28 * len(ranked) + 0.2 * told.count("\n") + 1.2)
     axes.barh([name for name, _ in ranked], [value for _, value in ranked], color=COLOURS[0], height=0.65)
     figure.supxlabel(told, fontsize=9)
     axes.grid(visible=False, axis="y")
     axes.set_xlim(left=0)
-    return _png(figure)
+    return png(figure)
 
 
 class _Style:
@@ -97,9 +97,10 @@ class _Style:
         return {"color": colour, **emphasis}
 
 
-def _canvas(title: str, *, height: float = SIZE_INCHES[1]) -> tuple[Figure, Axes]:
+def canvas(title: str, *, width: float = SIZE_INCHES[0], height: float = SIZE_INCHES[1]) -> tuple[Figure, Axes]:
+    """Return an empty figure of this size in inches, and its axes, in the style that all plots have."""
     # no pyplot: it keeps every figure and picks a display by itself
-    figure = Figure(figsize=(SIZE_INCHES[0], height), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_title(fill(title, TITLE_WIDTH), fontsize=10.5, loc="left", color="#202124")
@@ -111,7 +112,8 @@ def _canvas(title: str, *, height: float = SIZE_INCHES[1]) -> tuple[Figure, Axes
     return figure, axes
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG: the same bytes for the same figure."""
     buffer = BytesIO()
     # without the software's name the same data gives the same bytes whatever matplotlib's version
     figure.savefig(buffer, format="png", metadata={"Software": None})
@@ -141,42 +143,42 @@ def _gain(measurements: Mapping[str, BinaryMeasurement], style: _Style) -> bytes
 
 
 def _found(measurements: Mapping[str, Any], style: _Style, curve: Any, x: str, y: str) -> bytes:
-    figure, axes = _canvas(f"Cumulative gain: {style.title}")
+    figure, axes = canvas(f"Cumulative gain: {style.title}")
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", linewidth=1, label="at random")
     _lines(axes, measurements, style, curve)
     _labelled(axes, x, y, "lower right")
-    return _png(figure)
+    return png(figure)
 
 
 def _lift(measurements: Mapping[str, BinaryMeasurement], style: _Style) -> bytes:
-    figure, axes = _canvas(f"Lift: {style.title}")
+    figure, axes = canvas(f"Lift: {style.title}")
     axes.axhline(1, color=_GREY, linestyle=":", linewidth=1, label="at random")
     _lines(axes, measurements, style, curves.lift)
     axes.set_ylim(bottom=0)
     _labelled(axes, "customers, highest scores first", "times the average rate", "best", percent="x")
-    return _png(figure)
+    return png(figure)
 
 
 def _roc(measurements: Mapping[str, BinaryMeasurement], style: _Style) -> bytes:
-    figure, axes = _canvas(f"ROC: {style.title}")
+    figure, axes = canvas(f"ROC: {style.title}")
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", linewidth=1, label="at random")
     _lines(axes, measurements, style, curves.roc)
     _labelled(axes, "false positive rate", "true positive rate", "lower right")
-    return _png(figure)
+    return png(figure)
 
 
 def _precision_recall(measurements: Mapping[str, BinaryMeasurement], style: _Style) -> bytes:
-    figure, axes = _canvas(f"Precision and recall: {style.title}")
+    figure, axes = canvas(f"Precision and recall: {style.title}")
     rate = float(measurements[style.chosen].outcome.mean())
     axes.axhline(rate, color=_GREY, linestyle=":", linewidth=1, label="at random")
     _lines(axes, measurements, style, curves.precision_recall)
     axes.set_ylim(0, 1.02)
     _labelled(axes, "recall: share of all events found", "precision: share that are events", "best")
-    return _png(figure)
+    return png(figure)
 
 
 def _calibration(measurements: Mapping[str, BinaryMeasurement], style: _Style) -> bytes:
-    figure, axes = _canvas(f"Calibration: {style.title}")
+    figure, axes = canvas(f"Calibration: {style.title}")
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", linewidth=1, label="perfect")
     _lines(axes, measurements, style, curves.calibration, marker="o", markersize=3.5)
     counts = axes.twinx()
@@ -191,15 +193,15 @@ def _calibration(measurements: Mapping[str, BinaryMeasurement], style: _Style) -
     axes.set_zorder(counts.get_zorder() + 1)
     axes.patch.set_visible(False)
     _labelled(axes, "predicted probability (ten bins of equal size)", "share that happened", "upper left")
-    return _png(figure)
+    return png(figure)
 
 
 def _error(measurements: Mapping[str, IntervalMeasurement], style: _Style) -> bytes:
-    figure, axes = _canvas(f"Error of the expected day: {style.title}")
+    figure, axes = canvas(f"Error of the expected day: {style.title}")
     _lines(axes, measurements, style, curves.error_within)
     axes.set_ylim(0, 1.02)
     _labelled(axes, "at most this many days off", "share of customers", "lower right", percent="y")
-    return _png(figure)
+    return png(figure)
 
 
 def _recall(measurements: Mapping[str, QueryMeasurement], style: _Style) -> bytes:

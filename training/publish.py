@@ -14,7 +14,6 @@ from filelock import FileLock, Timeout
 
 from models import columns as col
 from models.artifact import Artifact, check_fingerprint, load_artifact
-from models.engines import open_duckdb
 from models.errors import ConcurrentChangeError, CorruptPartError, ModelMissingError
 from models.features import catalogue, features, fingerprint
 from models.messages import ModelReference
@@ -25,6 +24,7 @@ from models.release import Manifest, Releases, ServedModel
 from models.settings import Settings
 from models.store import Store, open_store, write_store
 from training.frame import assortment, channels, purchases, spine_of_everyone
+from training.kept_tables import kept_tables
 from training.progress import Progress, silent
 from training.registry import ARTIFACT, CHAMPION, HELD, Version
 from training.tracking import Tracker
@@ -218,7 +218,7 @@ def _keep_artifact(settings: Settings, tracker: Tracker, releases: Releases, ver
 def _keep_store(settings: Settings, releases: Releases, as_of: date) -> str:
     draft = _draft(releases)
     names = [feature.name for feature in catalogue(settings.models.features)]
-    with open_duckdb(settings.tables) as engine:
+    with kept_tables(settings) as engine:
         spine = spine_of_everyone(engine, as_of)
         # before the stream of features: another query would close it
         ids = spine.order_by(col.CUSTOMER_ID).to_pyarrow()[col.CUSTOMER_ID].to_pylist()

@@ -9,7 +9,6 @@ import numpy as np
 
 from models import columns as col
 from models.artifact import Artifact, golden_customers
-from models.engines import open_duckdb
 from models.errors import NotEnoughDataError, UnknownMethodError
 from models.features import fingerprint
 from models.prediction import Customers, Fitted, Measurement, Prediction, Task
@@ -17,8 +16,8 @@ from models.settings import Settings
 from training.cutoffs import plan
 from training.evaluate import figures, paired
 from training.frame import training_frame
-from training.ingest import ANONYMOUS_SALES
 from training.intake_report import IntakeReport
+from training.kept_tables import ANONYMOUS_SALES, kept_tables
 from training.outcome import Losses, Outcome, mean_loss
 from training.progress import Progress, silent
 
@@ -50,7 +49,7 @@ class Trainer:
         self._fits: dict[tuple[str, date, int, str], Fitted] = {}
         self.plan = plan(settings.cutoffs, prediction.tasks, first_day=first_day, end=intake.as_of)
         progress(f"{prediction.name}: features at {len(self.plan.cutoffs)} cutoffs")
-        with open_duckdb(settings.tables) as engine:
+        with kept_tables(settings, intake) as engine:
             self.examples = training_frame(
                 engine,
                 prediction,

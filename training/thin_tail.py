@@ -76,9 +76,7 @@ def thin_tail(lines: ir.Table, counts: Mapping[date, int], *, last: date) -> Tai
     return None if _as_last_year(lines, tail, first) or _returning_as_ever(lines, tail, first) else tail
 
 
-def _found(
-    customers: Mapping[date, int], last: date, first: date, *, fewest: float = FEWEST_CUSTOMERS
-) -> Tail | None:
+def _found(customers: Mapping[date, int], last: date, first: date, *, fewest: float = FEWEST_CUSTOMERS) -> Tail | None:
     for length in range(LONGEST_DAYS, SHORTEST_DAYS - 1, -1):
         start = last - timedelta(days=length - 1)
         if start - timedelta(weeks=COMPARED_WEEKS) < first:
@@ -110,8 +108,7 @@ def _thin(actual: list[int], expected: list[float]) -> bool:
     if len(actual) < WEEK:
         return all(a < THIN_BELOW * e for a, e in zip(actual, expected, strict=True) if e)
     return all(
-        sum(actual[at : at + WEEK]) < THIN_BELOW * sum(expected[at : at + WEEK])
-        for at in range(len(actual) - WEEK + 1)
+        sum(actual[at : at + WEEK]) < THIN_BELOW * sum(expected[at : at + WEEK]) for at in range(len(actual) - WEEK + 1)
     )
 
 

@@ -130,6 +130,15 @@ def test_levels_belong_to_attributes_that_are_not_numeric(kind, levels):
         Attribute(name="age", kind=kind, levels=levels)
 
 
+def test_predictions_never_hear_of_an_attribute_when_it_is_sensitive(tmp_path):
+    attributes = [{"name": "age", "kind": "numeric"}, {"name": "belief", "kind": "numeric", "sensitive": True}]
+    settings = Settings(workspace=tmp_path, source={"builtin": "cdnow"}, features={"attributes": attributes})
+    for prediction in predictions(settings.models):
+        assert [attribute.name for attribute in prediction.features.attributes] == ["age"]
+    # intake keeps both
+    assert [attribute.name for attribute in settings.features.attributes] == ["age", "belief"]
+
+
 @pytest.mark.parametrize("name", ["Age", "1st", "a-b", "", "a" * 64, 'a"; drop'])
 def test_an_attribute_has_a_plain_name(name):
     with pytest.raises(ValueError, match="String should match pattern"):

@@ -71,7 +71,10 @@ def test_every_row_of_an_id_is_named_when_it_has_two_customers(connection: Backe
 def test_a_loop_and_what_leads_into_it_are_named(connection: Backend) -> None:
     pairs = [("a", "b"), ("b", "c"), ("c", "a"), ("into", "a"), ("farther", "into"), ("sound", "end")]
     found = resolved(connection, pairs)
-    assert {row[0]: row[2] for row in found} == {**dict.fromkeys(["a", "b", "c", "into", "farther"], LOOP), "sound": None}
+    assert {row[0]: row[2] for row in found} == {
+        **dict.fromkeys(["a", "b", "c", "into", "farther"], LOOP),
+        "sound": None,
+    }
     assert {row[3] for row in found if row[2]} == {None}
 
 

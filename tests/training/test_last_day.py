@@ -68,16 +68,14 @@ def test_days_count_until_yesterday_when_some_orders_are_for_the_days_to_come() 
 
 
 def test_a_note_says_so_when_the_history_ends_in_the_middle_of_a_month() -> None:
-    day, notes = last({age: 4 for age in range(16, 90)})
+    day, notes = last(dict.fromkeys(range(16, 90), 4))
     assert day == date(2024, 3, 15)
-    assert notes == (
-        "The data end on 2024-03-15, in the middle of a month: no label window reaches beyond that day.",
-    )
+    assert notes == ("The data end on 2024-03-15, in the middle of a month: no label window reaches beyond that day.",)
 
 
 @pytest.mark.parametrize(("ages", "why"), [(range(3, 90), "near the end"), (range(16, 50), "a short history")])
 def test_no_note_when_the_month_is_nearly_over_or_the_history_is_short(ages: range, why: str) -> None:
-    assert last({age: 4 for age in ages})[1] == (), why
+    assert last(dict.fromkeys(ages, 4))[1] == (), why
 
 
 def months(lines: dict[str, int], *, day: str = "01", today: date = LATER) -> tuple[date, tuple[str, ...]]:

@@ -24,8 +24,8 @@ MEASURED = {"ours": binary(1), "theirs": binary(2)}
 def figures(monkeypatch):
     """The figures as they are before they become pixels."""
     kept: list[Figure] = []
-    draw = module._png
-    monkeypatch.setattr(module, "_png", lambda figure: kept.append(figure) or draw(figure))
+    draw = module.png
+    monkeypatch.setattr(module, "png", lambda figure: kept.append(figure) or draw(figure))
     return kept
 
 

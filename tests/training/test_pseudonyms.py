@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from models.errors import ConfigError, InvalidRequestError
 from models.settings import PrivacySettings, Settings, SourceSettings
-from tests.commands import Command
 from training.pseudonyms import hash_key, hashed, key_state, pseudonym, require_key
 
 KEY = b"a key of thirty-two bytes or so!"

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from itertools import pairwise
 from statistics import fmean, median
 
 from training.check.history import Hole
@@ -16,6 +17,8 @@ SHORTEST_HOLE_DAYS = 3
 FEWEST_MISSED = 20
 FEWEST_WEEKS = 8
 WHOLE_YEAR = 12
+# of a month that counts as whole
+FEWEST_MONTH_DAYS = 24
 
 Orders = Mapping[date, int]
 
@@ -33,7 +36,7 @@ def holes(orders: Orders) -> tuple[Hole, ...]:
     """
     days = sorted(orders)
     found = []
-    for before, after in zip(days, days[1:], strict=False):
+    for before, after in pairwise(days):
         if (after - before).days > SHORTEST_HOLE_DAYS:
             found.append(_hole(orders, before + DAY, after - DAY, within=(days[0], days[-1])))
     return tuple(hole for hole in found if hole is not None)
@@ -59,7 +62,9 @@ def weekdays(orders: Orders, closed: Sequence[Hole]) -> tuple[float, ...]:
     days = _open_days(orders, closed)
     if len(days) < WEEK * FEWEST_WEEKS:
         return ()
-    return tuple(fmean([orders.get(day, 0) for day in days if day.weekday() == number] or [0]) for number in range(WEEK))
+    return tuple(
+        fmean([orders.get(day, 0) for day in days if day.weekday() == number] or [0]) for number in range(WEEK)
+    )
 
 
 def months(orders: Orders, closed: Sequence[Hole]) -> tuple[dict[int, float], bool]:
@@ -97,19 +102,11 @@ def _by_month(ratios: Sequence[tuple[date, float]]) -> dict[int, float]:
 
 
 def _monthly_rates(orders: Orders, closed: Sequence[Hole]) -> list[tuple[date, float]]:
-    """Return the orders a day of each whole month."""
+    """Return the orders a day of each month that is there as good as whole."""
     days = defaultdict[date, list[int]](list)
     for day in _open_days(orders, closed):
         days[day.replace(day=1)].append(orders.get(day, 0))
-    first, last = min(orders, default=date.min), max(orders, default=date.min)
-    return [
-        (month, fmean(each))
-        for month, each in sorted(days.items())
-        # a first or last month that is cut has a level of its own, and hardly any days say little
-        if month >= first.replace(day=1) + (DAY * 31 if first.day > WEEK else DAY * 0)
-        and not (month == last.replace(day=1) and last.day < 28)
-        and len(each) >= 2 * WEEK
-    ]
+    return [(month, fmean(each)) for month, each in sorted(days.items()) if len(each) >= FEWEST_MONTH_DAYS]
 
 
 def _open_days(orders: Orders, closed: Sequence[Hole]) -> list[date]:
@@ -122,5 +119,3 @@ def _open_days(orders: Orders, closed: Sequence[Hole]) -> list[date]:
 def days_between(first: date, last: date) -> list[date]:
     """Return every day from one to another, both included."""
     return [first + DAY * age for age in range((last - first).days + 1)]
-
-

@@ -12,6 +12,7 @@ from training.sources.complete_journey import CompleteJourney
 from training.sources.files import Files
 from training.sources.raw import RawTable, Workbench
 from training.sources.ta_feng import TaFeng
+from training.sources.together import Together
 
 __all__ = ["Cdnow", "CompleteJourney", "Files", "RawTable", "Source", "TaFeng", "Workbench", "open_source"]
 
@@ -50,4 +51,13 @@ def open_source(settings: Settings) -> Source:
     """Return the source that ``[source]`` of the configuration names."""
     if settings.source.builtin is not None:
         return _BUILTIN[settings.source.builtin]()
-    return Files(settings.source, settings.workspace)
+    entries = settings.source.tables.values()
+    sources: list[Source] = []
+    if any(entry.table or entry.query for entry in entries):
+        # SQLAlchemy is loaded where there is a database
+        from training.sources.database import Database
+
+        sources.append(Database(settings.source, settings.workspace))
+    if any(entry.path for entry in entries) or not sources:
+        sources.append(Files(settings.source, settings.workspace))
+    return sources[0] if len(sources) == 1 else Together(*sources)

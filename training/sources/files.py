@@ -1,31 +1,30 @@
-"""CSV and Parquet files of the user, with their column names mapped onto ours.
+"""Text, Excel and Parquet files of the user, with their column names mapped onto ours.
 
-CSV is read as text throughout: casting is the contract's work, and an id keeps its leading zeros.
+Text is read as text throughout: casting is the contract's work, and an id keeps its leading zeros.
 """
 
-import csv
-import gzip
-import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import ibis.expr.types as ir
-from ibis.backends.duckdb import Backend
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from models.errors import ContractError, SourceError
-from models.source_settings import SourceSettings
+from models.source_settings import SourceSettings, TableSource
 from training.engine_errors import reason
+from training.sources.header import refuse_equal_names
+from training.sources.kinds import Kind, files_at
+from training.sources.lines import TextTable
 from training.sources.mapping import mapped
 from training.sources.raw import RawTable, Workbench
-
-_PARQUET = (".parquet", ".pq")
-_CSV = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
-_SEPARATORS = (",", ";", "\t", "|")
+from training.sources.text import texts_of
 
 
 class Files:
-    """One CSV or Parquet file a table.
+    """One file a table, or a folder of files of one kind.
 
     Parameters
     ----------
@@ -48,83 +47,73 @@ class Files:
         return str([(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats])
 
     def files(self) -> tuple[Path, ...]:
-        """Return the configured files, absolute, in the order of the tables.
+        """Return the configured files, absolute, in the order of the tables and of their names.
 
         Raises
         ------
         SourceError
-            A file is missing, is a folder, is empty or cannot be read.
+            A file is missing, of no known kind, empty or not what its name says, or cannot be opened.
         """
-        return tuple(self._path(table) for table in self._entries)
+        return tuple(file for table in self._entries for file in self._found(table)[1])
 
     def tables(self, bench: Workbench) -> Mapping[str, RawTable]:
         """Return the configured tables; see ``Source``."""
-        return {
-            table: RawTable(self._table(bench.connection, table), notation=entry)
-            for table, entry in self._entries.items()
-        }
+        return {table: self._table(bench, table) for table in self._entries}
 
     def _path(self, table: str) -> Path:
-        path = self._workspace / (self._entries[table].path or "")
-        hint = f"correct path under [source.{table}] in foresell.toml"
-        if not path.exists():
-            raise SourceError(f"{table}: {path} does not exist (relative paths start at the workspace); {hint}")
-        if path.is_dir():
-            raise SourceError(f"{table}: {path} is a folder, a CSV or Parquet file is needed; {hint}")
-        if not path.name.lower().endswith(_PARQUET + _CSV):
-            raise SourceError(f"{table}: {path} is of no known kind ({', '.join(_PARQUET + _CSV)}); {hint}")
+        return self._workspace / (self._entries[table].path or "")
+
+    def _found(self, table: str) -> tuple[Kind, tuple[Path, ...]]:
+        with _named(table):
+            return files_at(self._path(table))
+
+    def _table(self, bench: Workbench, table: str) -> RawTable:
+        kind, files = self._found(table)
+        entry, malformed = self._entries[table], None
+        if kind is Kind.EXCEL:
+            from training.sources import excel  # its libraries are loaded for nobody else
+
+            rows = excel.read(files[0], entry.sheets, bench, table)
+        elif kind is Kind.PARQUET:
+            with _named(table):
+                rows = _parquet(bench, files, table)
+        else:
+            malformed = bench.folder / f"malformed_{table}.parquet"
+            with _named(table):
+                rows = _text(bench, files, entry, table, malformed)
+        return RawTable(mapped(rows, table, self._source, str(self._path(table))), entry, malformed)
+
+
+@contextmanager
+def _named(table: str) -> Iterator[None]:
+    """Say in errors which table they are about."""
+    try:
+        yield
+    except (SourceError, ContractError) as error:
+        raise type(error)(f"{table}: {error.message}; see [source.{table}] in foresell.toml") from error
+
+
+def _text(bench: Workbench, files: tuple[Path, ...], entry: TableSource, table: str, malformed: Path) -> ir.Table:
+    title = f"reading {table.replace('_', ' ')}"
+    stream = TextTable(texts_of(files), entry, malformed, progress=bench.progress, title=title)
+    name = f"source_{table}"
+    bench.connection.con.register(name, stream)
+    return bench.connection.table(name)
+
+
+def _parquet(bench: Workbench, files: tuple[Path, ...], table: str) -> ir.Table:
+    for file in files:
         try:
-            with path.open("rb") as file:
-                empty = not file.read(1)
-        except OSError as error:
-            raise SourceError(f"{table}: {path} cannot be read: {error.strerror}; check its permissions") from error
-        if empty:
-            raise SourceError(f"{table}: {path} is empty; export it again or {hint}")
-        return path
-
-    def _table(self, connection: Backend, table: str) -> ir.Table:
-        path = self._path(table)
-        try:
-            raw = _read(connection, path, f"source_{table}")
-        except (duckdb.Error, OSError, csv.Error) as error:
-            raise SourceError(f"{table}: {path} cannot be read: {reason(error)}; export it again") from error
-        return mapped(raw, table, self._source, str(path))
-
-
-def _read(connection: Backend, path: Path, name: str) -> ir.Table:
-    pattern = _escaped(path)
-    if path.name.lower().endswith(_PARQUET):
-        return connection.read_parquet(pattern, table_name=name)
-    separator, header = _header(path)
-    # nothing is left to DuckDB's guesses, which may skip lines or join columns; a line that does not fit is an error
-    return connection.read_csv(
-        pattern,
-        table_name=name,
-        auto_detect=False,
-        columns=dict.fromkeys(header, "VARCHAR"),
-        header=True,
-        sep=separator,
-        quote='"',
-        escape='"',
-        comment="",
-        strict_mode=True,
-    )
+            refuse_equal_names(pq.read_schema(file).names, str(file))
+        except (pa.ArrowException, OSError) as error:
+            raise SourceError(f"{file} cannot be read: {reason(error)}; export it again") from error
+    try:
+        return bench.connection.read_parquet(
+            [_escaped(file) for file in files], table_name=f"source_{table}", union_by_name=True
+        )
+    except duckdb.Error as error:
+        raise SourceError(f"{files[0].parent}: the files do not fit together: {reason(error)}; align them") from error
 
 
 def _escaped(path: Path) -> str:
     return "".join(f"[{character}]" if character in "*?[" else character for character in str(path))
-
-
-def _header(path: Path) -> tuple[str, list[str]]:
-    """Return the separator and the column names of a CSV file; a column without a name gets one by its place."""
-    binary = gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")  # noqa: SIM115
-    with io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="") as file:
-        first = file.readline(1_000_000)
-    unquoted = "".join(first.split('"')[::2])
-    separator = max(_SEPARATORS, key=unquoted.count)  # the first of equals: a single column is read with commas
-    row = next(csv.reader([first], delimiter=separator), [])
-    names = [name or f"column_{place}" for place, name in enumerate(row, start=1)]
-    for place, name in enumerate(names):
-        if name.lower() in (other.lower() for other in names[:place]):
-            raise ContractError(f"{path} has two columns named {name!r}; rename one of them")
-    return separator, names

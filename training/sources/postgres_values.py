@@ -3,8 +3,7 @@
 The words of a uuid, a json, a numeric or an array are those that the server would write into a CSV file.
 """
 
-from datetime import date, datetime
-from functools import partial
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +21,7 @@ TYPES = {
     "timestamptz": pa.timestamp("us", tz="UTC"),
 }
 """PostgreSQL's name of a type -> how its values are handed on; every other one is text."""
-_TIMES = ("date", "timestamp", "timestamptz")
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 def type_name(connection: Any, code: int) -> str:
@@ -34,31 +33,28 @@ def type_name(connection: Any, code: int) -> str:
 def read_as_written(connection: Any) -> None:
     """Tell a psycopg connection which values stay text, and let no time stop the reading.
 
-    Python's years end at 9999 and begin at 1: 'infinity' and beyond become the last or the first moment that Python
-    knows, which a row rule rejects.
+    Python's years are 1 to 9999: 'infinity' and beyond become the first or the last moment that it knows, and a row
+    rule rejects them.
     """
+    from psycopg.types import datetime as times
     from psycopg.types.string import TextLoader
 
-    for known in connection.adapters.types:
+    adapters = connection.adapters
+    for known in adapters.types:
         if known.name not in TYPES:
-            connection.adapters.register_loader(known.oid, TextLoader)
+            adapters.register_loader(known.oid, TextLoader)
         if known.array_oid:
-            connection.adapters.register_loader(known.array_oid, TextLoader)
-    for name in _TIMES:
-        connection.adapters.register_loader(name, _bounded(name))
+            adapters.register_loader(known.array_oid, TextLoader)
+    adapters.register_loader("date", _bounded(times.DateLoader, date.min, date.max))
+    naive = (moment.replace(tzinfo=None) for moment in (_FIRST, _LAST))
+    adapters.register_loader("timestamp", _bounded(times.TimestampLoader, *naive))
+    adapters.register_loader("timestamptz", _bounded(times.TimestamptzLoader, _FIRST, _LAST))
 
 
-def _bounded(name: str) -> type:
+def _bounded(loader: Any, first: date, last: date) -> type:
     from psycopg import DataError
-    from psycopg.types import datetime as loaders
 
-    base: Any = {
-        "date": loaders.DateLoader,
-        "timestamp": loaders.TimestampLoader,
-        "timestamptz": loaders.TimestamptzLoader,
-    }[name]
-
-    class Bounded(base):  # type: ignore[misc]
+    class Bounded(loader):  # type: ignore[misc]
         def load(self, data: Any) -> Any:
             try:
                 return super().load(data)
@@ -66,12 +62,4 @@ def _bounded(name: str) -> type:
                 text = bytes(data)
                 return first if text.startswith(b"-") or text.endswith(b"BC") else last
 
-    from datetime import UTC
-
-    ends = {
-        "date": (date.min, date.max),
-        "timestamp": (datetime.min, datetime.max),
-        "timestamptz": (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)),
-    }
-    first, last = ends[name]
     return Bounded

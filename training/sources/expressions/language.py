@@ -1,11 +1,12 @@
 """The small language of derived columns and conditions: ``quantity * price``, ``starts_with(invoice, 'C')``.
 
 It is written like SQL and parsed by sqlglot, yet no SQL is executed: what is allowed becomes an Ibis expression over
-the source's columns (``expression_values``), everything else is refused.
+the source's columns (``numbers``, ``texts``, ``conditions``, ``values``), everything else is refused.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import ibis.expr.types as ir
 from sqlglot import exp
@@ -15,18 +16,23 @@ from sqlglot.tokens import Tokenizer as SqlTokenizer
 
 from models.errors import ContractError
 from training.notation import Sign
-from training.sources.expression_values import ARGUMENTS, Rows, is_condition
+from training.sources.expressions.conditions import CONDITIONS
+from training.sources.expressions.numbers import NUMBERS
+from training.sources.expressions.parts import Operations, Rows
+from training.sources.expressions.texts import TEXTS
+from training.sources.expressions.values import VALUES
 from training.sources.names import closest, found, listed
 
 MAX_CHARACTERS = 2_000
 MAX_DEPTH = 60
 _SHOWN = 80  # characters of an expression that a message repeats at most
 
+OPERATIONS: Operations = VALUES | NUMBERS | TEXTS | CONDITIONS
 _ALLOWED = (
-    "allowed are columns, numbers, 'text', + - * / ||, = <> < <= > >=, and, or, not, in, between, like, ilike, is null, "
-    "case, cast to decimal or text, and the functions coalesce, nullif, trim, upper, lower, substring, left, right, "
-    "replace, length, abs, round, starts_with, contains and concat; a column named like a word of SQL needs double "
-    "quotes"
+    "allowed are columns, numbers, 'text', + - * / ||, = <> < <= > >=, and, or, not, in, between, like, ilike, "
+    "is null, case, cast to decimal or text, and the functions coalesce, nullif, trim, upper, lower, substring, left, "
+    "right, replace, length, abs, round, starts_with, contains and concat; a column whose name is a word of SQL or has "
+    "blanks or signs needs double quotes"
 )
 # how a parser was told to treat a node; none of them changes what is computed here
 _FLAGS = frozenset({"safe", "typed", "coalesce"})
@@ -34,8 +40,8 @@ _FLAGS = frozenset({"safe", "typed", "coalesce"})
 
 class _Language(Dialect):
     class Tokenizer(SqlTokenizer):
-        IDENTIFIERS = ['"', "`"]
-        COMMENTS: list[str | tuple[str, str]] = []  # quantity --1 would lose its end
+        IDENTIFIERS: ClassVar[list[str | tuple[str, str]]] = ['"', "`"]
+        COMMENTS: ClassVar[list[str | tuple[str, str]]] = []  # quantity --1 would lose its end
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class Expression:
         ContractError
             A part is of a kind that does not fit: arithmetic with a condition, text functions of a sum.
         """
-        return Rows(raw, decimal, self.what).value(self.tree)
+        return Rows(raw, decimal, self.what, OPERATIONS).value(self.tree)
 
     def condition(self, raw: ir.Table, decimal: Sign) -> ir.BooleanValue:
         """Return whether it holds for each row; never null: what cannot be told does not hold.
@@ -95,7 +101,7 @@ class Expression:
             It is a value and no condition, or a part is of a kind that does not fit.
         """
         value = self.value(raw, decimal)
-        if not is_condition(value):
+        if not value.type().is_boolean():
             raise ContractError(
                 f"{self.what}: a value, and a condition is needed; compare it with something, e.g. status = 'void'"
             )
@@ -153,9 +159,7 @@ def _parsed(text: str, what: str) -> exp.Expression:
         raise ContractError(f"{what}: a quote is opened and not closed; close it, or write it twice") from None
     except ParseError as error:
         near = error.errors[0].get("highlight") if error.errors else None
-        raise ContractError(
-            f"{what}: no expression{f', see {near!r}' if near else ''}; {_ALLOWED}; so does one with blanks or signs"
-        ) from None
+        raise ContractError(f"{what}: no expression{f', see {near!r}' if near else ''}; {_ALLOWED}") from None
     except RecursionError:
         raise ContractError(_too_deep(what)) from None
     if len(trees) != 1 or trees[0] is None:
@@ -171,14 +175,14 @@ def _checked(node: exp.Expression, what: str, depth: int = 0) -> Iterator[exp.Ex
     """Go through a tree in the order of the text, and refuse what is not allowed before anything looks at it."""
     if depth > MAX_DEPTH:
         raise ContractError(_too_deep(what))
-    allowed = ARGUMENTS.get(type(node))
-    if allowed is None:
+    operation = OPERATIONS.get(type(node))
+    if operation is None:
         raise ContractError(f"{what}: {_named(node)} is not allowed; {_ALLOWED}")
     for name, argument in node.args.items():
-        if name not in allowed and name not in _FLAGS and argument:
-            raise ContractError(f"{what}: {_named(node)} with {name!r} is not allowed; {_ALLOWED}")
+        if argument and name not in operation.arguments and name not in _FLAGS:
+            raise ContractError(f"{what}: {_named(node)} (with {name!r}) is not allowed; {_ALLOWED}")
     yield node
-    for name in allowed:
+    for name in operation.arguments:
         argument = node.args.get(name)
         for child in argument if isinstance(argument, list) else [argument]:
             # names, types and the like are judged by the node that holds them
@@ -187,9 +191,15 @@ def _checked(node: exp.Expression, what: str, depth: int = 0) -> Iterator[exp.Ex
 
 
 def _named(node: exp.Expression) -> str:
+    if isinstance(node, exp.Column):
+        return "a column's name with a point and without quotes"
     if isinstance(node, exp.Anonymous):
         return f"the function {_shortened(node.name.lower())}"
-    return f"the function {node.sql_name().lower()!r}" if isinstance(node, exp.Func) else f"{node.key!r}"
+    return f"the function {_sql_name(node)!r}" if isinstance(node, exp.Func) else f"{node.key!r}"
+
+
+def _sql_name(node: exp.Func) -> str:
+    return str(node.sql_name()).lower()  # type: ignore[no-untyped-call]
 
 
 def _own_name(node: exp.Column, columns: Sequence[str], what: str) -> str:

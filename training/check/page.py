@@ -1,0 +1,60 @@
+"""The report as one self-contained HTML page: it holds examples of rejected rows, which are personal data."""
+
+import os
+from base64 import b64encode
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from models.settings import Settings
+from training.check.pictures import pictures
+from training.check.proposals import toml
+from training.check.report import CheckReport
+from training.check.rows_out import rows_out
+
+PAGE = "check.html"
+"""Its name, in the workspace's ``data`` folder."""
+_TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+def write_page(report: CheckReport, settings: Settings) -> Path:
+    """Write the page beside the kept tables, in place of an older one, and return its path.
+
+    Parameters
+    ----------
+    report : CheckReport
+        From ``data_report``.
+    settings : Settings
+        The workspace's; the quarantine gives three examples of each rule.
+    """
+    path = settings.tables.parent / PAGE
+    unfinished = path.with_name(f".{PAGE}.{os.getpid()}")
+    try:
+        unfinished.write_text(page(report, settings), encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path
+
+
+def page(report: CheckReport, settings: Settings) -> str:
+    """Return the page as HTML that needs no other file."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(PAGE).render(
+        report=report,
+        intake=report.intake,
+        history=report.history,
+        proposed=toml(report.proposals),
+        pictures=[(each, f"data:image/png;base64,{b64encode(each.image).decode()}") for each in pictures(report)],
+        out=[(each, _relative(each.file, settings)) for each in rows_out(report.intake, settings)],
+    )
+
+
+def _relative(file: Path, settings: Settings) -> str:
+    return file.relative_to(settings.workspace).as_posix() if file.is_relative_to(settings.workspace) else str(file)

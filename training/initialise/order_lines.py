@@ -1,0 +1,184 @@
+"""What the file says of the order lines, and of the products that they describe."""
+
+from models import columns as col
+from training.initialise import vocabulary as names
+from training.initialise.entries import Entry, TableGuess, identifier
+from training.initialise.evidence import depends
+from training.initialise.money import Money, money_of
+from training.initialise.notation_guess import notation_entries
+from training.initialise.profile import Column, Profile
+from training.initialise.recognise import Candidate, Recognised, quoted
+from training.initialise.rules import returns_of, set_aside_of
+from training.initialise.vocabulary import normal
+
+_OWN = {col.CUSTOMER_ID: "customer", col.ORDERED_AT: "time", col.ORDER_ID: "order", col.PRODUCT_ID: "product"}
+_PLAIN = (col.ORDER_ID, col.PRODUCT_ID, col.QUANTITY)
+_DETAILS = {
+    names.PRODUCT_NAME: col.NAME,
+    col.DEPARTMENT: col.DEPARTMENT,
+    col.CATEGORY: col.CATEGORY,
+    col.SUBCATEGORY: col.SUBCATEGORY,
+    col.BRAND: col.BRAND,
+}
+_DECIDES = 0.8  # share of the lines on which a product has its most frequent category
+_ABSENT = {
+    col.ORDER_ID: "the lines of one customer and day count as one order",
+    col.PRODUCT_ID: "next-best-product is off",
+    col.QUANTITY: "each line counts as one unit",
+    col.AMOUNT: "what is computed from spend is off",
+}
+
+
+def order_lines_guess(profile: Profile, found: Recognised) -> TableGuess:
+    """Say which column of the order lines is which."""
+    money = money_of(profile, found)
+    entries = [customer_entry(found), _time_entry(found)]
+    entries += [plain_entry(found, role) for role in _PLAIN if role in found.chosen]
+    if money.value is not None:
+        entries.append(Entry(col.AMOUNT, money.value, money.reason, money.question, money.alternatives))
+    discount, discounts = _discount(profile, found, money)
+    entries += discount
+    entries += [plain_entry(found, role) for role in (col.CHANNEL, col.STORE_ID) if role in found.chosen]
+    used = {found.chosen[entry.key].column.name for entry in entries if entry.key in found.chosen}
+    used |= set(money.used) | set(discounts)
+    status, clock = found.column(names.STATUS), found.column(names.CLOCK)
+    returns, set_aside = returns_of(found), set_aside_of(found, len(profile.sample.rows))
+    if status is not None and (returns or set_aside):
+        used.add(status.name)
+    if clock is not None and any(entry.key == col.ORDERED_AT and "||" in str(entry.value) for entry in entries):
+        used.add(clock.name)
+    used |= set(details_of(found))
+    columns = [each for each in profile.columns.values()]
+    return TableGuess(
+        col.ORDER_LINES,
+        profile.sample,
+        settings=notation_entries(profile, entries, _clock_formats(found)),
+        columns=entries,
+        returns=returns,
+        set_aside=set_aside,
+        left_out=_left_out(columns, used, money) + _said_of_absent(entries),
+    )
+
+
+def customer_entry(found: Recognised) -> Entry:
+    """Say which column holds the customer."""
+    role = col.CUSTOMER_ID
+    if role not in found.chosen:
+        others = [each.column.name for each in found.rivals(role)]
+        return Entry(role, None, question=f"which column holds the {_OWN[role]}?", alternatives=tuple(others[:6]))
+    return _asked(plain_entry(found, role), found, role)
+
+
+def plain_entry(found: Recognised, role: str) -> Entry:
+    """Say which column holds a role, why, and which is the next best."""
+    return Entry(role, found.chosen[role].column.name, _reason(found, role))
+
+
+def _reason(found: Recognised, role: str) -> str:
+    best, second = found.chosen[role], found.runner_up(role)
+    how = "by name" if best.by_name else "by its values alone"
+    after = f"Next best: {second.described}" if second else "No other column comes near"
+    return f"{quoted(best.column.name)} - {how}; {best.column.described}. {after}."
+
+
+def _asked(entry: Entry, found: Recognised, role: str) -> Entry:
+    """Add the question where other columns fit nearly as well."""
+    rivals = found.rivals(role)
+    doubtful = [each.column.name for each in rivals if each.by_name or not found.chosen[role].by_name]
+    if not doubtful:
+        return entry
+    question = f"is {', '.join(quoted(name) for name in doubtful[:3])} the {_OWN[role]} instead?"
+    return Entry(entry.key, entry.value, entry.reason, question, tuple(doubtful[:3]))
+
+
+def _time_entry(found: Recognised) -> Entry:
+    role = col.ORDERED_AT
+    best = found.chosen.get(role)
+    if best is None:
+        others = [each.column.name for each in found.ranked[role][:6]]
+        return Entry(
+            role, None, question="which column holds the day or the time of the order? None was seen that has dates",
+            alternatives=tuple(others),
+        )
+    clock = found.column(names.CLOCK)
+    if clock is not None and _has_no_clock(best):
+        value = f"{identifier(best.column.name)} || ' ' || {identifier(clock.name)}"
+        return Entry(role, value, f"{_reason(found, role)} The time of day is in {quoted(clock.name)}.")
+    return _asked(plain_entry(found, role), found, role)
+
+
+def _has_no_clock(best: Candidate) -> bool:
+    return best.column.kind == "text" and best.column.times is not None and not best.column.times.has_clock
+
+
+def _clock_formats(found: Recognised) -> str:
+    """Return what times of day of a second column look like; empty = there is none."""
+    best, clock = found.chosen.get(col.ORDERED_AT), found.column(names.CLOCK)
+    if best is None or clock is None or not _has_no_clock(best):
+        return ""
+    first = str(clock.values.dropna().iloc[0])
+    half = " %p" if first[-1] in "Mm" and " " in first else "%p" if first[-1] in "Mm" else ""
+    return f"{'%I' if half else '%H'}:%M{':%S' if first.count(':') > 1 else ''}{half}"
+
+
+def _discount(profile: Profile, found: Recognised, money: Money) -> tuple[list[Entry], list[str]]:
+    taken = {each.column.name for role, each in found.chosen.items() if role != col.DISCOUNT} | set(money.used)
+    likely = [each for each in found.ranked[col.DISCOUNT] if each.column.name not in taken and each.score > 0.4]
+    parts = [each.column for each in likely if not _is_share(each.column)]
+    if not parts:
+        return [], []
+    if len(parts) > 1 and not all("disc" in normal(part.name) for part in parts):
+        parts = parts[:1]
+    negative = all(bool((part.numbers.dropna() <= 0).all()) and bool((part.numbers < 0).any()) for part in parts)
+    total = " + ".join(identifier(part.name) for part in parts)
+    if negative:
+        value = f"-1 * {total}" if len(parts) == 1 else f"-1 * ({total})"
+    else:
+        value = total if len(parts) > 1 else parts[0].name
+    how = "; written as negative numbers" if negative else ""
+    reason = f"{', '.join(quoted(part.name) for part in parts)} - by name; {parts[0].described}{how}."
+    return [Entry(col.DISCOUNT, value, reason)], [part.name for part in parts]
+
+
+def _is_share(column: Column) -> bool:
+    words = normal(column.name).split()
+    named = any(word in ("pct", "percent", "percentage", "rate", "率", "折扣率", "prozent") for word in words)
+    numbers = column.numbers.dropna().abs()
+    return named or (bool((numbers <= 1).all()) and bool((numbers % 1 > 0).any()) and numbers.nunique() < 30)
+
+
+def details_of(found: Recognised) -> dict[str, str]:
+    """Return the columns of the order lines that describe products -> our column of the products."""
+    product = found.column(col.PRODUCT_ID)
+    if product is None:
+        return {}
+    details: dict[str, str] = {}
+    for role, ours in _DETAILS.items():
+        column = found.column(role)
+        if column is not None and column.distinct > 1 and depends(product.values, column.values) >= _DECIDES:
+            details[column.name] = ours
+    return details
+
+
+def products_from_lines(found: Recognised) -> TableGuess | None:
+    """Say which details of products the order lines have; None = none."""
+    details = details_of(found)
+    if not details:
+        return None
+    roles = {ours: role for role, ours in _DETAILS.items()}
+    entries = [plain_entry(found, roles[ours]) for ours in details.values()]
+    columns = [Entry(ours, entry.value, entry.reason) for ours, entry in zip(details.values(), entries, strict=True)]
+    return TableGuess(col.PRODUCTS, None, settings=[Entry("from_order_lines", value=True)], columns=columns)
+
+
+def _left_out(columns: list[Column], used: set[str], money: Money) -> list[str]:
+    return [
+        f"{quoted(column.name)} ({money.left_out.get(column.name, column.described)})"
+        for column in columns
+        if column.name not in used
+    ]
+
+
+def _said_of_absent(entries: list[Entry]) -> list[str]:
+    there = {entry.key for entry in entries}
+    return [f"no {name} was found: {cost}" for name, cost in _ABSENT.items() if name not in there]

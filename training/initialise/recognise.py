@@ -1,0 +1,143 @@
+"""Which column of a table is what: scores of names times the evidence of values, the best pairs first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from models import columns as col
+from training.initialise import vocabulary as names
+from training.initialise.evidence import fit, is_free_text
+from training.initialise.profile import Column, Profile
+from training.initialise.vocabulary import name_score
+
+_LEAST = 0.25  # below this a column is not taken
+_CLOSE = 0.75  # of the best score: another column may as well be meant
+_NAMELESS = 0.3  # what content alone is worth
+_BY_CONTENT = (col.CUSTOMER_ID, col.ORDERED_AT)
+
+ORDER_LINE_ROLES = (
+    col.ORDERED_AT,
+    col.CUSTOMER_ID,
+    col.ORDER_ID,
+    col.PRODUCT_ID,
+    col.QUANTITY,
+    names.UNIT_PRICE,
+    col.AMOUNT,
+    col.DISCOUNT,
+    names.PRODUCT_NAME,
+    col.DEPARTMENT,
+    col.CATEGORY,
+    col.SUBCATEGORY,
+    col.BRAND,
+    names.STATUS,
+    names.CLOCK,
+    col.CHANNEL,
+    col.STORE_ID,
+    names.OTHER,
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A column that may play a role.
+
+    Parameters
+    ----------
+    column : Column
+        The column.
+    score : float
+        How well name and values fit together, 0..1.
+    by_name : bool
+        Whether its name speaks for it, or its values alone.
+    """
+
+    column: Column
+    score: float
+    by_name: bool
+
+    @property
+    def described(self) -> str:
+        """The column with its figures, for a person."""
+        return f"{quoted(self.column.name)} ({self.column.described})"
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """Which column plays which role.
+
+    Parameters
+    ----------
+    chosen : mapping
+        Role -> candidate.
+    ranked : mapping
+        Role -> all candidates, the best first.
+    """
+
+    chosen: Mapping[str, Candidate]
+    ranked: Mapping[str, Sequence[Candidate]]
+
+    def column(self, role: str) -> Column | None:
+        """Return the column of a role."""
+        found = self.chosen.get(role)
+        return found.column if found else None
+
+    def runner_up(self, role: str) -> Candidate | None:
+        """Return the next best column of a role."""
+        others = [each for each in self.ranked[role] if each.column is not self.column(role)]
+        return others[0] if others else None
+
+    def rivals(self, role: str) -> list[Candidate]:
+        """Return the columns that nothing else wants and that fit a role nearly as well as the chosen one."""
+        best = self.chosen.get(role)
+        taken = {found.column.name for found in self.chosen.values()}
+        least = best.score * _CLOSE if best else _LEAST / 3
+        return [each for each in self.ranked[role] if each.score >= least and each.column.name not in taken]
+
+
+def quoted(name: str) -> str:
+    """Return a name for a comment or a message: in quotes and on one line."""
+    shown = "".join(character if character.isprintable() else "?" for character in name)
+    return f'"{shown if len(shown) <= 60 else shown[:60] + "..."}"'
+
+
+def recognise(profile: Profile, roles: Sequence[str]) -> Recognised:
+    """Tell which column plays which of some roles; each column plays one at most."""
+    ranked = {role: _ranked(role, list(profile.columns.values())) for role in roles}
+    pairs = [(each, role) for role in roles for each in ranked[role] if each.score >= _LEAST]
+    chosen: dict[str, Candidate] = {}
+    taken: set[str] = set()
+    for each, role in sorted(pairs, key=lambda pair: -pair[0].score):
+        if role == names.OTHER:
+            # what nobody wants may be called so by several columns
+            taken.add(each.column.name)
+        elif role not in chosen and each.column.name not in taken:
+            chosen[role] = each
+            taken.add(each.column.name)
+    for role in _BY_CONTENT:
+        if role in roles and role not in chosen:
+            found = _by_content(role, [each for each in profile.columns.values() if each.name not in taken])
+            ranked[role] = [*found, *(each for each in ranked[role] if each.column not in [f.column for f in found])]
+            if len(found) == 1 or (found and role == col.ORDERED_AT):
+                chosen[role] = found[0]
+                taken.add(found[0].column.name)
+    return Recognised(chosen, ranked)
+
+
+def _ranked(role: str, columns: Sequence[Column]) -> list[Candidate]:
+    found = [
+        Candidate(column, named * fit(role, column), True) for column in columns if (named := name_score(role, column.name))
+    ]
+    return sorted((each for each in found if each.score > 0.02), key=lambda each: -each.score)
+
+
+def _by_content(role: str, columns: Sequence[Column]) -> list[Candidate]:
+    likely = [column for column in columns if role == col.ORDERED_AT or _may_be_people(column)]
+    found = [Candidate(column, _NAMELESS * fit(role, column), False) for column in likely]
+    return sorted((each for each in found if each.score >= _LEAST), key=lambda each: -each.score)
+
+
+def _may_be_people(column: Column) -> bool:
+    """Say whether values without a telling name may be customers: several rows each, and many of them."""
+    if column.repeats < 1.1 or column.distinct < 2 or is_free_text(column):
+        return False
+    small = column.is_number and bool(column.numbers.abs().quantile(0.9) < 1000) and column.filled > 3000
+    return not small and (column.distinct > 20 or column.filled < 200)
