@@ -79,7 +79,7 @@ def check(workspace: Workspace = HERE, json: Json = False) -> None:
 
     settings = _settings(workspace)
     with steps(quiet=json) as step:
-        report = data_report(_intake(settings, step), settings, step)
+        report = data_report(_intake(settings, step, anew=True), settings, step)
         step("writing the page")
         page = write_page(report, settings)
     show(report.model_dump(mode="json") if json else render(report))
@@ -220,6 +220,7 @@ def run(
     """Do the daily job: intake, store, publish, score."""
     settings = _settings(workspace)
     with steps(quiet=json) as step:
+        _intake(settings, step, anew=True)
         manifest = _publish(settings, step)
         folder = out or settings.workspace / "scores"
         folder.mkdir(parents=True, exist_ok=True)
@@ -372,10 +373,10 @@ def _tell(lines: list[dict[str, Any]], refused: list[ForesellError], *, json: bo
         raise refused[-1]
 
 
-def _intake(settings: Settings, step: Progress) -> Any:
+def _intake(settings: Settings, step: Progress, *, anew: bool = False) -> Any:
     from training.ingest import ensure_tables
 
-    return ensure_tables(settings, today=_today(settings), progress=step)
+    return ensure_tables(settings, today=_today(settings), progress=step, anew=anew)
 
 
 def _trainer(settings: Settings, prediction: Prediction, step: Progress) -> "Trainer":

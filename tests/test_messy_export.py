@@ -75,7 +75,7 @@ def test_quarantine_holds_the_planted_lines_when_they_broke_a_rule(taken: Taken)
     rows = taken.quarantined(rejected_file(col.ORDER_LINES))
     found = Counter((row["rule"], row[col.ORDER_ID], row[col.PRODUCT_ID], row[col.ORDERED_AT]) for row in rows)
     assert found == Counter(
-        (REJECTED[line.kind], line.invoice, line.code, line.at or None)
+        (REJECTED[line.kind], line.invoice, line.code, line.at)
         for line in taken.truth.lines
         if line.kind in REJECTED and line.number not in planted
     )

@@ -60,16 +60,16 @@ def _time_column(profile: Profile, entry: Entry, table: str) -> Column | None:
 
 
 def _with_clock(written: str, clock: str) -> str:
-    if not clock or written == "iso":
+    if not clock or (written == "iso" and "%I" not in clock):
         return written
-    return f"{written} {clock}"
+    return f"{_DATE_FORMS.get(written, written)} {clock}"
 
 
 def _float_ids(profile: Profile, entries: Sequence[Entry]) -> list[Entry]:
     ids = [
         entry
         for entry in entries
-        if entry.key.endswith("_id") and entry.value in profile.columns and profile.columns[entry.value].through_floats
+        if entry.key.endswith("_id") and entry.value in profile.columns and profile.columns[entry.value].kind == "text" and profile.columns[entry.value].through_floats
     ]
     if not ids:
         return []

@@ -1,6 +1,7 @@
 """What the file says of the order lines, and of the products that they describe."""
 
 from models import columns as col
+from models.contracts import SCHEMAS
 from training.initialise import vocabulary as names
 from training.initialise.entries import Entry, TableGuess, identifier
 from training.initialise.evidence import depends
@@ -9,7 +10,7 @@ from training.initialise.notation_guess import notation_entries
 from training.initialise.profile import Column, Profile
 from training.initialise.recognise import Candidate, Recognised, quoted
 from training.initialise.rules import returns_of, set_aside_of
-from training.initialise.vocabulary import normal
+from training.initialise.vocabulary import name_score, normal
 
 _OWN = {col.CUSTOMER_ID: "customer", col.ORDERED_AT: "time", col.ORDER_ID: "order", col.PRODUCT_ID: "product"}
 _PLAIN = (col.ORDER_ID, col.PRODUCT_ID, col.QUANTITY)
@@ -20,6 +21,7 @@ _DETAILS = {
     col.SUBCATEGORY: col.SUBCATEGORY,
     col.BRAND: col.BRAND,
 }
+_OURS = frozenset(name for name, kind in SCHEMAS[col.ORDER_LINES].items() if kind != "date")
 _DECIDES = 0.8  # share of the lines on which a product has its most frequent category
 _ABSENT = {
     col.ORDER_ID: "the lines of one customer and day count as one order",
@@ -77,6 +79,8 @@ def plain_entry(found: Recognised, role: str) -> Entry:
 def _reason(found: Recognised, role: str) -> str:
     best, second = found.chosen[role], found.runner_up(role)
     how = "by name" if best.by_name else "by its values alone"
+    if role == col.QUANTITY and name_score(col.AMOUNT, best.column.name) > name_score(role, best.column.name):
+        how = "by its values, against its name: whole numbers, mostly small"
     after = f"Next best: {second.described}" if second else "No other column comes near"
     return f"{quoted(best.column.name)} - {how}; {best.column.described}. {after}."
 
@@ -174,6 +178,7 @@ def products_from_lines(found: Recognised) -> TableGuess | None:
 def _left_out(columns: list[Column], used: set[str], money: Money) -> list[str]:
     return [
         f"{quoted(column.name)} ({money.left_out.get(column.name, column.described)})"
+        + ("; rename it where it is made if it is not to be read: it is named as ours" * (column.name in _OURS))
         for column in columns
         if column.name not in used
     ]

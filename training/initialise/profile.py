@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property
 from typing import Literal
 
 import ibis
+import numpy as np
 import pandas as pd
 from ibis.backends.duckdb import Backend
 
@@ -50,17 +51,17 @@ class Column:
         """How many rows have nothing, 0..1."""
         return 1 - self.filled / len(self.values)
 
-    @property
+    @cached_property
     def number_share(self) -> float:
         """How many values are numbers, 0..1."""
         return float(self.numbers.notna().sum() / self.filled) if self.filled else 0.0
 
-    @property
+    @cached_property
     def is_number(self) -> bool:
         """Whether nearly all values are numbers."""
         return self.filled > 0 and self.number_share >= _NUMERIC
 
-    @property
+    @cached_property
     def whole_share(self) -> float:
         """How many numbers are whole, 0..1."""
         numbers = self.numbers.dropna()
@@ -71,13 +72,13 @@ class Column:
         """How many rows a value has on average."""
         return self.filled / self.distinct if self.distinct else 0.0
 
-    @property
+    @cached_property
     def through_floats(self) -> bool:
         """Whether all values are whole numbers written with a fraction: 17850.0."""
         filled = self.values.dropna()
         return bool(len(filled)) and bool(filled.str.fullmatch(r"\d+\.0+").all())
 
-    @property
+    @cached_property
     def is_time_of_day(self) -> bool:
         """Whether the values are hours and minutes."""
         looked_at = self.values.dropna().head(200)
@@ -118,39 +119,43 @@ class Profile:
 
 def profile_of(sample: Sample, bench: Backend) -> Profile:
     """Look at every column of a sample."""
-    times = {name: _times(sample, name, bench) for name in sample.rows.columns}
-    read = {name: _both_signs(sample.rows[name], bench) for name in sample.rows.columns}
+    counts = {name: sample.rows[name].value_counts() for name in sample.rows.columns}
+    times = {name: _times(sample, name, counts[name], bench) for name in counts}
+    read = {name: _both_signs(counts[name], bench) for name in counts}
     texts = [name for name in read if times[name] is None and sample.kinds[name] == "text"]
-    decimal, note, asked = _decimal({name: read[name] for name in texts}, sample.rows)
+    decimal, note, asked = _decimal({name: read[name] for name in texts}, counts)
     columns = {}
     for name in sample.rows.columns:
-        values = sample.rows[name]
         sign = decimal if sample.kinds[name] == "text" else "."
         columns[name] = Column(
             name=name,
             kind=sample.kinds[name],
-            values=values,
-            filled=int(values.notna().sum()),
-            distinct=int(values.nunique()),
-            numbers=values.map(read[name][sign]).astype("float64"),
+            values=sample.rows[name],
+            filled=int(counts[name].sum()),
+            distinct=len(counts[name]),
+            numbers=_looked_up(sample.rows[name], read[name][sign]),
             times=times[name],
         )
     return Profile(sample, columns, decimal, note, asked)
 
 
-def _times(sample: Sample, name: str, bench: Backend) -> Times | None:
-    filled = sample.rows[name].dropna()
-    if not len(filled) or sample.kinds[name] == "boolean":
+def _times(sample: Sample, name: str, counts: "pd.Series[int]", bench: Backend) -> Times | None:
+    if not len(counts) or sample.kinds[name] == "boolean":
         return None
-    return times_of(filled, bench)
+    return times_of(sample.rows[name].dropna(), counts, bench)
 
 
-def _both_signs(values: "pd.Series[str]", bench: Backend) -> pd.DataFrame:
+def _looked_up(values: "pd.Series[str]", numbers: "pd.Series[float]") -> "pd.Series[float]":
+    places = numbers.index.get_indexer(pd.Index(values))
+    found = np.append(numbers.to_numpy("float64", na_value=np.nan), np.nan)[places]
+    return pd.Series(found, index=values.index)
+
+
+def _both_signs(counts: "pd.Series[int]", bench: Backend) -> pd.DataFrame:
     """Return each different value as a number under either decimal sign."""
-    different = values.dropna().unique()
-    table = ibis.memtable(pd.DataFrame({"value": pd.Series(different, dtype="str")}))
+    table = ibis.memtable(pd.DataFrame({"value": pd.Series(counts.index, dtype="str")}))
     finite = {sign: _finite(float_of(table["value"], sign)) for sign in SIGNS}
-    return bench.to_pandas(table.select("value", **finite)).set_index("value")
+    return bench.to_pandas(table.select("value", **finite)).set_index("value").reindex(counts.index)
 
 
 SIGNS: tuple[Literal["."], Literal[","]] = (".", ",")
@@ -160,28 +165,23 @@ def _finite(number: ibis.expr.types.FloatingValue) -> ibis.expr.types.FloatingVa
     return ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
 
 
-def _decimal(read: Mapping[str, pd.DataFrame], rows: pd.DataFrame) -> tuple[Sign, str, bool]:
+def _decimal(read: Mapping[str, pd.DataFrame], counts: Mapping[str, "pd.Series[int]"]) -> tuple[Sign, str, bool]:
     """Return the decimal sign, why, and whether the other one would do as well."""
-    only: dict[Sign, list[str]] = {".": [], ",": []}
+    weight: dict[Sign, int] = {".": 0, ",": 0}
+    examples: dict[Sign, list[str]] = {".": [], ",": []}
     either: list[str] = []
     for name, numbers in read.items():
-        counts = rows[name].value_counts()
-        known = numbers.notna()
-        if counts[known.any(axis=1).reindex(counts.index)].sum() < _NUMERIC * max(counts.sum(), 1):
+        weights, known = counts[name], numbers.notna()
+        if weights[known.any(axis=1)].sum() < _NUMERIC * weights.sum() or not len(weights):
             continue
-        weights = counts.reindex(numbers.index)
         for sign, other in ((".", ","), (",", ".")):
             alone = known[sign] & ~known[other]
-            only[sign] += [(str(value)) for value in weights[alone].head(1).index] * int(weights[alone].sum())
+            weight[sign] += int(weights[alone].sum())
+            examples[sign] += [str(value) for value in weights[alone].head(1).index]
         both = known.all(axis=1) & (numbers["."] != numbers[","])
         either += [str(value) for value in weights[both].index if re.search("[.,]", str(value))]
-    if len(only[","]) > len(only["."]):
-        return ",", f"as in {only[','][0]}", False
-    if not only["."] and either:
+    if weight[","] > weight["."]:
+        return ",", f"as in {examples[','][0]}", False
+    if not weight["."] and either:
         return ".", f"a value such as {either[0]} may be read both ways", True
     return ".", "", False
-
-
-def together(columns: list[Column]) -> "pd.Series[bool]":
-    """Return the rows in which all columns have a value."""
-    return reduce(lambda first, second: first & second, (column.values.notna() for column in columns))

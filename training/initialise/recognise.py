@@ -13,6 +13,7 @@ _LEAST = 0.25  # below this a column is not taken
 _CLOSE = 0.75  # of the best score: another column may as well be meant
 _NAMELESS = 0.3  # what content alone is worth
 _BY_CONTENT = (col.CUSTOMER_ID, col.ORDERED_AT)
+_COMPARED = (col.CUSTOMER_ID, col.ORDERED_AT, col.ORDER_ID, col.PRODUCT_ID, col.QUANTITY)  # with columns of other names
 
 ORDER_LINE_ROLES = (
     col.ORDERED_AT,
@@ -70,10 +71,13 @@ class Recognised:
         Role -> candidate.
     ranked : mapping
         Role -> all candidates, the best first.
+    by_values : mapping
+        Role -> columns that its name does not speak for and whose values would do, the best first.
     """
 
     chosen: Mapping[str, Candidate]
     ranked: Mapping[str, Sequence[Candidate]]
+    by_values: Mapping[str, Sequence[Candidate]]
 
     def column(self, role: str) -> Column | None:
         """Return the column of a role."""
@@ -82,7 +86,7 @@ class Recognised:
 
     def runner_up(self, role: str) -> Candidate | None:
         """Return the next best column of a role."""
-        others = [each for each in self.ranked[role] if each.column is not self.column(role)]
+        others = [each for each in [*self.ranked[role], *self.by_values.get(role, ())] if each.column is not self.column(role)]
         return others[0] if others else None
 
     def rivals(self, role: str) -> list[Candidate]:
@@ -101,7 +105,8 @@ def quoted(name: str) -> str:
 
 def recognise(profile: Profile, roles: Sequence[str]) -> Recognised:
     """Tell which column plays which of some roles; each column plays one at most."""
-    ranked = {role: _ranked(role, list(profile.columns.values())) for role in roles}
+    columns = list(profile.columns.values())
+    ranked = {role: _ranked(role, columns) for role in roles}
     pairs = [(each, role) for role in roles for each in ranked[role] if each.score >= _LEAST]
     chosen: dict[str, Candidate] = {}
     taken: set[str] = set()
@@ -119,7 +124,14 @@ def recognise(profile: Profile, roles: Sequence[str]) -> Recognised:
             if len(found) == 1 or (found and role == col.ORDERED_AT):
                 chosen[role] = found[0]
                 taken.add(found[0].column.name)
-    return Recognised(chosen, ranked)
+    return Recognised(chosen, ranked, {role: _by_values(role, columns) for role in _COMPARED})
+
+
+def _by_values(role: str, columns: Sequence[Column]) -> list[Candidate]:
+    """Return the columns whose values fit a role, of equal ones that with the most different values first."""
+    fitting = [Candidate(column, fit(role, column), False) for column in columns if not name_score(role, column.name)]
+    likely = [each for each in fitting if each.score > _CLOSE]
+    return sorted(likely, key=lambda each: (each.score, each.column.distinct), reverse=True)
 
 
 def _ranked(role: str, columns: Sequence[Column]) -> list[Candidate]:

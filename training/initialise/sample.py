@@ -6,8 +6,10 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.errors import ContractError
+from training.sources.header import refuse_equal_names
 
 SAMPLE_ROWS = 100_000
 """Rows of a sample, about; small files are read whole."""
@@ -69,25 +71,12 @@ def sample_of(
     ContractError
         Two columns have one name, or there is no row.
     """
-    check_names(table.column_names, where)
+    refuse_equal_names(table.column_names, where)
     if not table.num_rows:
         raise ContractError(f"{where} has columns and no rows; export it again")
     kinds = {field.name: _kind(field.type) for field in table.schema}
     rows = pd.DataFrame({column: _text(table[column]) for column in table.column_names})
     return Sample(name, where, place, rows, kinds, whole, total or table.num_rows, tuple(notes))
-
-
-def check_names(names: Sequence[str], where: str) -> None:
-    """Refuse two columns of one name.
-
-    Raises
-    ------
-    ContractError
-        Two columns have one name.
-    """
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            raise ContractError(f"{where} has two columns named {name!r}; rename one of them")
 
 
 def _kind(type_: pa.DataType) -> str:
@@ -104,5 +93,6 @@ def _text(column: pa.ChunkedArray) -> "pd.Series[str]":
         column = column.cast(column.type.value_type)
     if pa.types.is_nested(column.type) or pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
         column = pa.chunked_array([pa.array([None if v is None else str(v) for v in column.to_pylist()], pa.string())])
-    plain = pd.Series(column.cast(pa.string()).to_pandas(), dtype="str").str.strip()
-    return plain.mask(plain.isin(("", "nan", "NaN")))
+    plain = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    nothing = pc.is_in(plain, pa.array(["", "nan", "NaN"]))
+    return pd.Series(pc.if_else(nothing, pa.scalar(None, pa.string()), plain).to_pandas(), dtype="str")

@@ -13,9 +13,10 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from models.errors import SourceError
-from models.source_settings import WHITESPACE
+from models.source_settings import WHITESPACE, TableSource
 from training.initialise.dialect import Dialect, dialect_of, encoding_of
-from training.initialise.sample import SAMPLE_ROWS, Sample, check_names, sample_of
+from training.initialise.sample import SAMPLE_ROWS, Sample, sample_of
+from training.sources.header import LONGEST, header_of
 from training.sources.text import Text, texts_of
 
 _WHOLE = 64 << 20  # bytes of a plain file that is read to its end
@@ -26,8 +27,15 @@ _UNPACKED = 200 << 20  # bytes of a compressed file that are unpacked
 _DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
 
 
-def text_samples(path: Path) -> list[tuple[Dialect, Sample]]:
+def text_samples(path: Path, *, among: int = 1) -> list[tuple[Dialect, Sample]]:
     """Read samples of a text file or of the members of an archive.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    among : int
+        How many files share the time.
 
     Raises
     ------
@@ -36,13 +44,14 @@ def text_samples(path: Path) -> list[tuple[Dialect, Sample]]:
     ContractError
         Two columns have one name.
     """
-    return [_sample(text) for text in texts_of((path,))]
+    texts = texts_of((path,))
+    return [_sample(text, among * len(texts)) for text in texts]
 
 
-def _sample(text: Text) -> tuple[Dialect, Sample]:
+def _sample(text: Text, among: int) -> tuple[Dialect, Sample]:
     where = str(text)
     try:
-        parts, size = _parts(text)
+        parts, size = _parts(text, among)
     except _DAMAGE as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise SourceError(f"{where} cannot be read: {reason}; check its permissions, or export it again") from error
@@ -50,10 +59,20 @@ def _sample(text: Text) -> tuple[Dialect, Sample]:
     whole = len(parts) == 1 and len(parts[0]) == size
     texts = [_decoded(part, encoding, first=place == 0) for place, part in enumerate(parts)]
     dialect = dialect_of(texts[0][:_SLICE], encoding, note, where)
-    check_names(dialect.columns, where)
+    if dialect.separator == WHITESPACE:
+        texts = [re.sub(r" *\n *", "\n", re.sub(r"[ \t]+", " ", text)).lstrip(" ") for text in texts]
+    entry = TableSource(
+        path=text.path,
+        separator=dialect.separator,
+        quote=dialect.quote,
+        escape=dialect.escape or None,
+        names=() if dialect.named else dialect.columns,
+    )
+    header = header_of(texts[0][:LONGEST], entry, where)
+    dialect = replace(dialect, columns=header.names)
     if not whole:
         texts = _cut(texts)
-    table = _rows(texts, dialect, where)
+    table = _rows([texts[0][len(header.text) :], *texts[1:]], dialect, where)
     read = sum(len(part) for part in parts)
     total = table.num_rows if whole else round(table.num_rows * size / max(read, 1))
     if not whole and table.num_rows > 3 * SAMPLE_ROWS:
@@ -77,25 +96,25 @@ def _thinned(table: pa.Table) -> pa.Table:
     return pa.concat_tables([table.slice(start, stretch) for start in starts])
 
 
-def _parts(text: Text) -> tuple[list[bytes], int]:
+def _parts(text: Text, among: int) -> tuple[list[bytes], int]:
     """Return bytes of a text's beginning, its middle and its end, and how many it has (unpacked)."""
     if text.member is not None:
         with zipfile.ZipFile(text.path) as archive, archive.open(text.member) as file:
-            return [file.read(_UNPACKED)], archive.getinfo(text.member).file_size
+            return [file.read(_UNPACKED // among)], archive.getinfo(text.member).file_size
     size = text.path.stat().st_size
     if text.path.name.lower().endswith(".gz"):
         with gzip.open(text.path) as file:
-            head = file.read(_UNPACKED)
+            head = file.read(_UNPACKED // among)
             packed = file.fileobj.tell() if getattr(file, "fileobj", None) else size
             return [head], len(head) if not file.read(1) else max(len(head) * size // max(packed, 1), len(head) + 1)
     with text.path.open("rb") as file:
-        if size <= _WHOLE:
+        if size <= _WHOLE // among:
             data = file.read()
             return [data], len(data)
-        parts = [file.read(_HEAD)]
-        for place in range(1, _SLICES + 1):
+        parts = [file.read(_HEAD // among)]
+        for place in range(1, max(_SLICES // among, 2) + 1):
             # even, so that two bytes of UTF-16 stay together
-            file.seek(((size - _SLICE) * place // _SLICES) & ~1)
+            file.seek(((size - _SLICE) * place // max(_SLICES // among, 2)) & ~1)
             parts.append(file.read(_SLICE))
     return parts, size
 
@@ -115,18 +134,17 @@ def _cut(texts: Sequence[str]) -> list[str]:
 
 def _rows(texts: Sequence[str], dialect: Dialect, where: str) -> pa.Table:
     tables = [
-        _parsed(text, dialect, skip=int(dialect.named and place == 0)) for place, text in enumerate(texts) if text.strip()
+        _parsed(text, dialect) for text in texts if text.strip()
     ]
-    table = pa.concat_tables(tables)
-    if not table.num_rows:
+    table = pa.concat_tables(tables) if tables else None
+    if table is None or not table.num_rows:
         raise SourceError(f"{where} has no row with as many values as its first line; export it again")
     return table
 
 
-def _parsed(text: str, dialect: Dialect, *, skip: int) -> pa.Table:
+def _parsed(text: str, dialect: Dialect) -> pa.Table:
     separator, quote = dialect.separator, dialect.quote
     if separator == WHITESPACE:
-        text = "\n".join(re.sub(r"[ \t]+", " ", line.strip()) for line in text.split("\n"))
         separator = " "
     empty = pa.table({name: pa.array([], pa.string()) for name in dialect.columns})
     try:
@@ -135,7 +153,6 @@ def _parsed(text: str, dialect: Dialect, *, skip: int) -> pa.Table:
             read_options=arrow_csv.ReadOptions(
                 # names come later: they may be anything
                 column_names=[str(place) for place in range(len(dialect.columns))],
-                skip_rows_after_names=skip,
                 block_size=max(len(text) * 4, 1 << 16),
             ),
             parse_options=arrow_csv.ParseOptions(

@@ -76,13 +76,15 @@ class Times:
     instead: tuple[str, ...] = ()
 
 
-def times_of(values: "pd.Series[str]", bench: Backend) -> Times | None:
+def times_of(values: "pd.Series[str]", different: "pd.Series[int]", bench: Backend) -> Times | None:
     """Return how times are written.
 
     Parameters
     ----------
     values : Series of str
         A column without missing values, in the order of the file.
+    different : Series of int
+        Each different value -> how many rows have it.
     bench : Backend
         DuckDB.
 
@@ -91,7 +93,7 @@ def times_of(values: "pd.Series[str]", bench: Backend) -> Times | None:
     Times or None
         None = the column holds no times.
     """
-    counts = _looked_at(values)
+    counts = _looked_at(different)
     shapes = Counter[str]()
     for value, count in counts.items():
         for written in _candidates(str(value)):
@@ -122,9 +124,8 @@ def times_of(values: "pd.Series[str]", bench: Backend) -> Times | None:
     )
 
 
-def _looked_at(values: "pd.Series[str]") -> "pd.Series[float]":
+def _looked_at(counts: "pd.Series[int]") -> "pd.Series[float]":
     """Return different values of every shape, with how many rows each stands for."""
-    counts = values.value_counts()
     shapes = counts.index.str.replace(r"\d", "9", regex=True).str.replace(r"[^\W\d_]", "a", regex=True)
     keys = pd.Series(shapes, index=counts.index)
     kept = counts.groupby(keys, sort=False).head(_LOOKED_AT)

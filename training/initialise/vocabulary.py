@@ -197,12 +197,12 @@ _NAMES: Mapping[str, tuple[str, str]] = {
     col.SOURCE_ID: (
         "source id; alias; alias id; old id; from id; secondary id; duplicate id; external id; card id; card no; "
         "merged id; identifier; original id",
-        "id; key; value; card",
+        "",
     ),
     col.PRICE: ("price; list price; retail price; unit price; rrp; 价格; 标价; 单价; preis; prix; precio", "cost; value"),
 }
 
-SURE, MAYBE, PART = 1.0, 0.7, 0.6
+SURE, MAYBE, PART, ELSEWHERE = 1.0, 0.7, 0.6, 0.2
 
 
 def normal(name: str) -> str:
@@ -237,4 +237,4 @@ def _likeness(spelled: str, term: str) -> float:
         return 0.0
     # the noun stands at the end: 'stock code' is a code, 'code type' is a type
     ends = words[-len(wanted) :] == wanted
-    return (PART if ends else PART - 0.2) + 0.2 * len(wanted) / len(words)
+    return (PART if ends else ELSEWHERE) + 0.2 * len(wanted) / len(words)

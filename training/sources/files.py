@@ -73,7 +73,7 @@ class Files:
         if kind is Kind.EXCEL:
             from training.sources import excel  # its libraries are loaded for nobody else
 
-            rows = excel.read(files[0], entry.sheets, bench, table)
+            rows = excel.read(files[0], entry.sheets, bench, table, entry.decimal)
         elif kind is Kind.PARQUET:
             with _named(table):
                 rows = _parquet(bench, files, table)

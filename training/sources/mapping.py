@@ -156,6 +156,11 @@ class _Place:
                 f"products: from_order_lines needs product_id among the order lines; name the column of {self.where} "
                 f"that holds it under [source.{self.table}.columns]"
             )
+        if products.set_aside or products.float_ids:
+            raise ContractError(
+                f"products: set_aside and float_ids do nothing with from_order_lines; put them under "
+                f"[source.{self.table}]"
+            )
         details = {}
         for ours, text in products.columns.items():
             if ours not in known:

@@ -81,9 +81,7 @@ def test_members_are_texts_in_the_order_of_their_names_when_a_file_is_an_archive
         ({}, r"a.zip holds no text file; correct the path"),
     ],
 )
-def test_archive_is_refused_when_it_holds_anything_but_text(
-    tmp_path: Path, members: dict[str, str], told: str
-) -> None:
+def test_archive_is_refused_when_it_holds_anything_but_text(tmp_path: Path, members: dict[str, str], told: str) -> None:
     with pytest.raises(SourceError, match=told):
         texts_of((archive(tmp_path / "a.zip", **members),))
 

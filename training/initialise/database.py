@@ -1,0 +1,78 @@
+"""Samples of a database's tables."""
+
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from models.errors import ConfigError, ForesellError, MissingDependencyError, SourceError
+from models.source_settings import OrderLinesSource, SourceSettings
+from training.initialise.sample import SAMPLE_ROWS, Sample, sample_of
+
+_MOST_TABLES = 60
+
+
+def is_url(target: str) -> bool:
+    """Say whether a target is a database's URL."""
+    return "://" in target
+
+
+def database_samples(target: str, workspace: Path) -> tuple[SourceSettings, list[Sample]]:
+    """Read samples of a database's tables.
+
+    Parameters
+    ----------
+    target : str
+        The URL, maybe with a password, which is used and never written or shown.
+    workspace : Path
+        The folder that the path of a SQLite file starts at.
+
+    Returns
+    -------
+    SourceSettings
+        The URL without the password, and the password apart.
+    list of Sample
+        One a table that has rows.
+
+    Raises
+    ------
+    ConfigError
+        The URL cannot be read.
+    SourceError, MissingDependencyError
+        The database cannot be reached, or has no table.
+    """
+    from training.sources.database import sample, tables_of
+
+    source = _without_password(target)
+    found = tables_of(source, workspace)[:_MOST_TABLES]
+    samples, faults = list[Sample](), list[ForesellError]()
+    for name in found:
+        try:
+            rows = sample(source, name, SAMPLE_ROWS, workspace)
+            whole = rows.num_rows < SAMPLE_ROWS
+            samples.append(sample_of(rows, name=name, where=f"table {name!r}", place={"table": name}, whole=whole))
+        except MissingDependencyError:
+            raise
+        except ForesellError as error:
+            faults.append(error)  # one view that the user may not read, or an empty table
+    if not samples:
+        raise faults[0] if faults else SourceError(f"{source.url} has no table that the user may read; check its rights")
+    return source, samples
+
+
+def _without_password(target: str) -> SourceSettings:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(target)
+    except (ArgumentError, ValueError):
+        raise ConfigError(
+            "the URL of the database cannot be read; it looks like postgresql://user@host:5432/shop"
+        ) from None
+    password = str(url.password) if url.password is not None else None
+    return SourceSettings(
+        url=url.set(password=None).render_as_string(hide_password=True),
+        password=SecretStr(password) if password else None,
+        # settings need a table; nothing reads this one
+        order_lines=OrderLinesSource(table="unknown"),
+    )

@@ -1,0 +1,198 @@
+"""From a path, a database or a built-in source's name to a ``foresell.toml`` that loads."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pyarrow as pa
+
+from models import columns as col
+from models.contracts import REQUIRED
+from models.errors import ConfigError, ForesellError, SourceError
+from models.settings import CONFIG_FILE, Settings, load_settings
+from models.source_settings import SourceSettings
+from training.initialise.database import database_samples, is_url
+from training.initialise.document import builtin_document, document
+from training.initialise.entries import TableGuess
+from training.initialise.places import samples_at
+from training.initialise.profile import profile_of
+from training.initialise.sample import Sample
+from training.initialise.tables import tables_of
+from training.progress import Progress, silent
+from training.sources.mapping import mapped
+
+BUILTIN = ("complete-journey", "cdnow", "ta-feng")
+
+
+@dataclass(frozen=True)
+class Initialised:
+    """What was written.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    guesses : list of dict
+        One an entry: table, key, value, reason, question, alternatives.
+    questions : list of str
+        What the user should settle, in the order of the file.
+    unanswered : str or None
+        What must be answered before anything can be read, in one line; None = nothing.
+    """
+
+    path: Path
+    guesses: list[dict[str, Any]]
+    questions: list[str]
+    unanswered: str | None
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "path": str(self.path),
+            "guesses": self.guesses,
+            "questions": self.questions,
+            "unanswered": self.unanswered,
+        }
+
+    @property
+    def sentences(self) -> str:
+        """For a person: the guesses, the questions and what comes next."""
+        lines = [f"{guess['table']}.{guess['key']} = {guess['value']}" for guess in self.guesses if guess["value"] is not None]
+        lines += [f"QUESTION: {question}" for question in self.questions]
+        asked = f"; settle the {len(self.questions)} QUESTIONs in it" if self.questions else ""
+        return "\n".join([*lines, f"{self.path} is written{asked}. Next: foresell check"])
+
+
+def initialise(target: str, workspace: Path, *, force: bool = False, progress: Progress = silent) -> Initialised:
+    """Write a ``foresell.toml`` from what a sample of the data looks like.
+
+    Parameters
+    ----------
+    target : str
+        A file, a folder, the URL of a database, or the name of a built-in source.
+    workspace : Path
+        The folder that gets the file; it is made where it is absent.
+    force : bool
+        Whether a file that is there is replaced.
+    progress : Progress
+        Told what happens.
+
+    Raises
+    ------
+    ConfigError
+        There is a ``foresell.toml``, or the guesses make none that loads.
+    SourceError
+        There is nothing to read, or it cannot be read.
+    ContractError
+        A table has two columns of one name, or no row.
+    """
+    path = workspace / CONFIG_FILE
+    if path.exists() and not force:
+        raise ConfigError(f"{path} exists and was left as it is; --force replaces it")
+    if target in BUILTIN and not Path(target).exists():
+        return _written(path, builtin_document(target), [], [])
+    bench = ibis.duckdb.connect()
+    progress(f"looking at {'the database' if is_url(target) else target}")
+    if is_url(target):
+        source, samples = database_samples(target, workspace)
+        # nothing that a message or the file shows may hold the password
+        shown = str(source.url)
+    else:
+        source, samples, shown = None, samples_at(_existing(target), bench), target
+    profiles = []
+    for sample in samples:
+        progress(f"looking at the columns of {sample.name}")
+        profiles.append(profile_of(sample, bench))
+    guesses, unused = tables_of(profiles)
+    content = document(
+        guesses,
+        [profile.sample for profile in unused],
+        target=shown,
+        workspace=workspace,
+        url=source.url if source else None,
+        with_password=bool(source and source.password),
+        zoned=_zoned(guesses, profiles),
+    )
+    questions = [f"{guess.table}: {entry.key}: {entry.question}" for guess in guesses for entry in guess.entries if entry.question]
+    questions += [note.removeprefix("QUESTION: ") for g in guesses if g.sample for note in g.sample.notes if note.startswith("QUESTION: ")]
+    return _written(path, content, guesses, [*questions, "features: timezone: in which time zone does the shop count its days?"])
+
+
+def _existing(target: str) -> Path:
+    path = Path(target).expanduser()
+    if not path.exists():
+        raise SourceError(
+            f"{target} does not exist; name a file, a folder, the URL of a database (postgresql://user@host/shop), or "
+            f"a built-in source: {', '.join(BUILTIN)}"
+        )
+    return path
+
+
+def _zoned(guesses: Sequence[TableGuess], profiles: Sequence[Any]) -> bool:
+    lines = guesses[0]
+    profile = next(each for each in profiles if each.sample is lines.sample)
+    at = next((entry.value for entry in lines.columns if entry.key == col.ORDERED_AT), None)
+    column = profile.columns.get(at)
+    return bool(column and column.times and column.times.with_offset)
+
+
+def _written(path: Path, content: str, guesses: list[TableGuess], questions: list[str]) -> Initialised:
+    """Write the file, read it again as every command does, and say what it holds."""
+    tomllib.loads(content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = path.read_bytes() if path.exists() else None
+    path.write_text(content, encoding="utf-8")
+    missing = _missing(guesses)
+    try:
+        settings = load_settings(path.parent)
+        if missing is None:
+            _check_mapping(settings, guesses)
+    except ForesellError:
+        # a file that no command can use is worse than none
+        path.unlink() if before is None else path.write_bytes(before)
+        raise
+    entries = [
+        {
+            "table": guess.table,
+            "key": entry.key,
+            "value": entry.value,
+            "reason": entry.reason,
+            "question": entry.question,
+            "alternatives": list(entry.alternatives),
+        }
+        for guess in guesses
+        for entry in guess.entries
+    ]
+    return Initialised(path, entries, questions, missing)
+
+
+def _missing(guesses: Sequence[TableGuess]) -> str | None:
+    for guess in guesses:
+        for entry in guess.columns:
+            if entry.value is None and entry.key in REQUIRED[guess.table]:
+                likely = f"; it may be {', '.join(map(repr, entry.alternatives))}" if entry.alternatives else ""
+                return (
+                    f"{entry.key} was not recognised{likely}: set it under [source.{guess.table}.columns] in "
+                    f"{CONFIG_FILE}"
+                )
+    return None
+
+
+def _check_mapping(settings: Settings, guesses: Sequence[TableGuess]) -> None:
+    for guess in guesses:
+        if guess.sample is not None:
+            mapped(_rows(guess.sample), guess.table, _source(settings), guess.sample.where)
+
+
+def _source(settings: Settings) -> SourceSettings:
+    return settings.source
+
+
+def _rows(sample: Sample) -> ibis.expr.types.Table:
+    types = {"number": pa.float64(), "time": pa.timestamp("us"), "boolean": pa.bool_(), "text": pa.string()}
+    schema = pa.schema([(name, types[kind]) for name, kind in sample.kinds.items()])
+    return ibis.memtable(schema.empty_table())
