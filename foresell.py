@@ -17,6 +17,7 @@ from rich.progress import Progress as Bars
 import models
 from models.errors import (
     ChallengerRefusedError,
+    ConfigError,
     ForesellError,
     InvalidRequestError,
     ModelMissingError,
@@ -70,6 +71,25 @@ def main() -> NoReturn:
         complaints.print(f"foresell: {error.format_message()}", markup=False)
         sys.exit(USER_MISTAKE)
     sys.exit(0)
+
+
+@app.command()
+def init(
+    target: Annotated[
+        str, typer.Argument(metavar="PATH_OR_URL", help="A file, a folder, a database's URL or a built-in source.")
+    ],
+    workspace: Workspace = HERE,
+    force: Annotated[bool, typer.Option("--force", help="Replace a foresell.toml.")] = False,
+    json: Json = False,
+) -> None:
+    """Write a commented foresell.toml for your data: which column is what, why, and what is left to you."""
+    from training.initialise import initialise
+
+    with steps(quiet=json) as step:
+        written = initialise(target, workspace, force=force, progress=step)
+    show(written.summary if json else written.sentences)
+    if written.unanswered:
+        raise ConfigError(written.unanswered)
 
 
 @app.command()

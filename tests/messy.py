@@ -15,6 +15,8 @@ from pathlib import Path
 
 import duckdb
 
+from models.contracts import ANONYMOUS
+
 HEADER = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 STRAYS = {
     "POST": "POSTAGE",
@@ -63,6 +65,8 @@ LINES = {
 }
 ADDED = ("stray_code", "duplicate")
 BLANK_LINES = 80
+NO_PRODUCT = "no_product"
+"""What init calls the condition that sets stray codes aside."""
 MALFORMED = ("cut_line", "long_line", "last_line")
 REJECTED = {
     "long_id": "customer_id_too_long",
@@ -102,6 +106,10 @@ class Line:
             *(self.at, self.price, self.customer, self.country),
         ]
 
+    @property
+    def is_kept(self) -> bool:
+        return bool(self.customer) and self.kind not in REJECTED and self.kind != "stray_code"
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -111,16 +119,19 @@ class Truth:
     blank: list[int]
 
     @property
-    def anonymous(self) -> int:
-        return sum(not line.customer and line.kind not in REJECTED for line in self.lines)
-
-    @property
     def rejected(self) -> Counter[str]:
+        """Rule -> lines that break it."""
         return Counter(REJECTED[line.kind] for line in self.lines if line.kind in REJECTED)
 
     @property
+    def set_aside(self) -> Counter[str]:
+        """Why -> lines that are nobody's mistake."""
+        sound = [line for line in self.lines if line.kind not in REJECTED]
+        return Counter(NO_PRODUCT if line.kind == "stray_code" else ANONYMOUS for line in sound if not line.is_kept)
+
+    @property
     def kept(self) -> list[Line]:
-        return [line for line in self.lines if line.customer and line.kind not in REJECTED]
+        return [line for line in self.lines if line.is_kept]
 
     def of(self, kind: str) -> list[Line]:
         return [line for line in self.lines if line.kind == kind]

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from models import predictions
 from models.settings import Settings, load_settings
+from tests.commands import Command
 from tests.shop import open_shop
 from training.check import CheckReport, data_report, render
 from training.cutoffs import plan
@@ -106,6 +107,18 @@ def test_label_windows_end_before_it_when_the_history_ends_with_a_half_month(tmp
         for task in prediction.tasks:
             for cutoff in (laid.test[task.tag], *laid.validation[task.tag]):
                 assert cutoff + timedelta(days=task.horizon - 1) <= last
+
+
+def test_the_page_is_written_and_its_path_printed_when_people_ask(command: Command, tmp_path: Path) -> None:
+    workspace = open_shop(tmp_path, customers=20)
+    page = workspace / "data" / "check.html"
+    said = command("check", "--workspace", workspace)
+    assert said.code == 0
+    assert said.out.replace("\n", "").endswith(f"The whole report, with plots and examples: {page}")
+    page.unlink()
+    said = command("check", "--workspace", workspace, "--json")
+    assert CheckReport.model_validate_json(said.out).orders > 0
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def _day(line: str) -> date:

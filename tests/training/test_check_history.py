@@ -8,7 +8,8 @@ from models.settings import Settings
 from training.check import CheckReport, data_report
 from training.check.calendar import holes, months, weekdays
 from training.check.history import Bin, History, Hole, Period, histogram, quantile
-from training.check.measure import Orders, Windows, measure
+from training.check.measure import measure
+from training.check.order_counts import Orders, Windows
 from training.check.page import page
 from training.ingest import ingest
 

@@ -7,7 +7,7 @@ from models import predictions
 from models.settings import CutoffSettings, ModelSettings
 from tests.training.test_check_findings import history
 from training.check.history import Assortment, History
-from training.check.measure import Windows
+from training.check.order_counts import Windows
 from training.check.room import Room
 from training.check.verdicts import Evidence, Verdict, verdicts
 from training.cutoffs import plan

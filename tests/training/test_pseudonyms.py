@@ -1,5 +1,6 @@
 import hashlib
 import hmac
+from pathlib import Path
 
 import ibis
 import pyarrow as pa
@@ -8,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.errors import ConfigError, InvalidRequestError
-from models.settings import PrivacySettings, Settings, SourceSettings
+from models.settings import PrivacySettings, Settings, SourceSettings, load_settings
 from training.pseudonyms import hash_key, hashed, key_state, pseudonym, require_key
 
 KEY = b"a key of thirty-two bytes or so!"
@@ -74,3 +75,21 @@ def test_the_state_changes_with_the_key_and_does_not_tell_it() -> None:
     assert key_state(None) == ""
     assert key_state(KEY) != key_state(KEY[::-1])
     assert KEY.decode() not in key_state(KEY)
+
+
+@pytest.mark.parametrize(("key", "length"), [(None, 0), ("x" * 31, 31)])
+def test_hashing_is_refused_when_the_key_is_short(key: str | None, length: int) -> None:
+    with pytest.raises(
+        ValueError, match=f"needs a key of 32 characters or more, it has {length}: set FORESELL_PRIVACY"
+    ):
+        PrivacySettings(hash_ids=True, key=key)
+
+
+def test_the_key_is_refused_and_not_repeated_when_the_file_holds_it(tmp_path: Path) -> None:
+    text = f'[source]\nbuiltin = "cdnow"\n[privacy]\nhash_ids = true\nkey = "{KEY.decode()}"\n'
+    (tmp_path / "foresell.toml").write_text(text)
+    with pytest.raises(
+        ConfigError, match=r"privacy\.key is read only from the environment.*FORESELL_PRIVACY__KEY"
+    ) as e:
+        load_settings(tmp_path)
+    assert KEY.decode() not in e.value.message

@@ -1,10 +1,8 @@
 """Measures a history in the engine: only aggregates come out of it, however many customers there are."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date, timedelta
 from itertools import accumulate
-from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -12,114 +10,18 @@ import ibis.expr.types as ir
 from models import columns as col
 from models.contracts import SCHEMAS
 from models.engines import Engine
-from models.orders import is_return, order_days, paid
+from models.orders import is_return, paid
 from training.check.calendar import days_between, holes, months, weekdays
-from training.check.history import Assortment, Bin, Gaps, History, Period, Spend, Step, histogram, quantile
+from training.check.history import Assortment, Bin, History, Period, Spend, Step, histogram, quantile
+from training.check.order_counts import COUNT, Orders, dicts
 from training.intake_report import IntakeReport
 
 MOST_PERIODS = 400
-PERCENTS = (50, 75, 90, 95)
 SPEND_PERCENTS = (5, 25, 50, 75, 90, 95, 99)
 TOP_PERCENTS = (1, 10, 50)
-GAP_EDGES = (1, 3, 7, 14, 30, 60, 90, 180, 365)
 ORDER_EDGES = (1, 2, 5, 10, 20, 50, 100)
 CAME_PERCENT = 99
-_GAP, _NTH, _COUNT, _WEIGHT = "gap", "nth", "n", "weight"
 _LEADS = {1: 2, 2: 5, 5: 10}
-_TRUNCATE = {"day": "D", "week": "W", "month": "M"}
-
-
-@dataclass(frozen=True)
-class Windows:
-    """What happened in one label window.
-
-    Parameters
-    ----------
-    known : int
-        Customers with an order before it.
-    ordered : int
-        Those of them who ordered in it.
-    """
-
-    known: int
-    ordered: int
-
-
-class Orders:
-    """The orders of a history, laid out once in the engine: (customer_id, order_day, days since the last, number)."""
-
-    def __init__(self, engine: Engine) -> None:
-        orders = order_days(engine.tables[col.ORDER_LINES])
-        among = ibis.window(group_by=col.CUSTOMER_ID, order_by=col.ORDER_DAY)
-        day = orders[col.ORDER_DAY]
-        rows = orders.mutate(
-            **{_GAP: day.delta(day.lag(1).over(among), unit="day"), _NTH: ibis.row_number().over(among)}
-        )
-        self.rows: ir.Table = engine.backend.create_table("check_orders", rows, temp=True)
-
-    def by_day(self) -> tuple[dict[date, int], dict[date, int]]:
-        """Return the orders and the customers' first orders of each day that has any."""
-        rows = self.rows
-        counted = rows.group_by(col.ORDER_DAY).agg(orders=rows.count(), new=(rows[_NTH] == 0).sum())
-        days = sorted(_dicts(counted), key=lambda row: row[col.ORDER_DAY])
-        return {row[col.ORDER_DAY]: row["orders"] for row in days}, {row[col.ORDER_DAY]: row["new"] for row in days}
-
-    def customers_in(self, step: Step) -> dict[date, int]:
-        """Return how many customers ordered in each period, by its first day."""
-        period = self.rows[col.ORDER_DAY].truncate(_TRUNCATE[step]).cast("date")
-        periods = self.rows.select(col.CUSTOMER_ID, period=period).distinct().group_by("period")
-        return {row["period"]: row[_COUNT] for row in _dicts(periods.agg(**{_COUNT: ibis._.count()}))}
-
-    def per_customer(self) -> dict[int, int]:
-        """Return number of orders -> customers who have so many."""
-        each = self.rows.group_by(col.CUSTOMER_ID).agg(orders=self.rows.count())
-        return {row["orders"]: row[_COUNT] for row in _dicts(each.group_by("orders").agg(**{_COUNT: each.count()}))}
-
-    def gaps(self) -> Gaps | None:
-        """Return the gaps between a customer's orders."""
-        gaps = self.rows.filter(self.rows[_GAP].notnull())
-        # exact decimals: sums of floats would depend on the order of the rows
-        weight = (1.0 / gaps.count().over(group_by=col.CUSTOMER_ID)).cast("decimal(18, 12)")
-        weighted = gaps.select(_GAP, **{_WEIGHT: weight})
-        rows = _dicts(weighted.group_by(_GAP).agg(**{_COUNT: weighted.count(), _WEIGHT: weighted[_WEIGHT].sum()}))
-        if not rows:
-            return None
-        counts = {row[_GAP]: row[_COUNT] for row in rows}
-        weights = {row[_GAP]: float(row[_WEIGHT]) for row in rows}
-        return Gaps(
-            count=sum(counts.values()),
-            customers=round(sum(weights.values())),
-            quantiles={percent: quantile(counts, percent) for percent in PERCENTS},
-            by_customer={percent: quantile(weights, percent) for percent in PERCENTS},
-            histogram=histogram(counts, GAP_EDGES),
-        )
-
-    def silent_days(self, as_of: date) -> dict[int, int]:
-        """Return days from the last order before ``as_of`` -> customers who have been silent so long."""
-        before = self.rows.filter(self.rows[col.ORDER_DAY] < ibis.literal(as_of))
-        last = before.group_by(col.CUSTOMER_ID).agg(last=before[col.ORDER_DAY].max())
-        rows = _dicts(last.group_by("last").agg(**{_COUNT: last.count()}))
-        return {(as_of - row["last"]).days: row[_COUNT] for row in rows}
-
-    def windows(self, asked: Sequence[tuple[date, int]]) -> Mapping[tuple[date, int], Windows]:
-        """Count who ordered in label windows, each a cutoff and its length in days."""
-        day = self.rows[col.ORDER_DAY]
-        flags: dict[str, Any] = {}
-        for number, (cutoff, days) in enumerate(asked):
-            within = (day >= ibis.literal(cutoff)) & (day < ibis.literal(cutoff + timedelta(days=days)))
-            flags |= {f"known{number}": (day < ibis.literal(cutoff)).any(), f"within{number}": within.any()}
-        if not flags:
-            return {}
-        each = self.rows.group_by(col.CUSTOMER_ID).agg(**flags)
-        sums: dict[str, Any] = {}
-        for number in range(len(asked)):
-            known, within = each[f"known{number}"], each[f"within{number}"]
-            sums |= {f"known{number}": known.sum(), f"ordered{number}": (known & within).sum()}
-        row = _dicts(each.agg(**sums))[0]
-        return {
-            window: Windows(row[f"known{number}"] or 0, row[f"ordered{number}"] or 0)
-            for number, window in enumerate(asked)
-        }
 
 
 def measure(engine: Engine, orders: Orders, report: IntakeReport) -> History:
@@ -196,7 +98,7 @@ def _day_of(counts: Mapping[date, int], percent: int) -> date:
 def _spend(lines: ir.Table) -> Spend | None:
     each = lines.group_by(col.CUSTOMER_ID).agg(spend=paid(lines).sum())
     each = each.filter(each.spend.notnull()).mutate(spend=each.spend.cast("float64"))
-    row = _dicts(each.agg(**{f"q{percent}": each.spend.quantile(percent / 100) for percent in SPEND_PERCENTS}))[0]
+    row = dicts(each.agg(**{f"q{percent}": each.spend.quantile(percent / 100) for percent in SPEND_PERCENTS}))[0]
     if row[f"q{SPEND_PERCENTS[0]}"] is None:
         return None
     positive = each.filter(each.spend > 0)
@@ -204,9 +106,9 @@ def _spend(lines: ir.Table) -> Spend | None:
     # 1, 2, 5, 10, 20, 50, ...: the figures of coins and notes
     figure = positive.spend / ibis.literal(10.0) ** power
     lead = ibis.cases((figure >= 5, 5), (figure >= 2, 2), else_=1)
-    bars = positive.select(power=power, lead=lead).group_by("power", "lead").agg(**{_COUNT: ibis._.count()})
-    counts = {(row["power"], row["lead"]): row[_COUNT] for row in _dicts(bars)}
-    nothing = _dicts(each.agg(**{_COUNT: (each.spend <= 0).sum()}))[0][_COUNT]
+    bars = positive.select(power=power, lead=lead).group_by("power", "lead").agg(**{COUNT: ibis._.count()})
+    counts = {(row["power"], row["lead"]): row[COUNT] for row in dicts(bars)}
+    nothing = dicts(each.agg(**{COUNT: (each.spend <= 0).sum()}))[0][COUNT]
     return Spend(
         quantiles={percent: row[f"q{percent}"] for percent in SPEND_PERCENTS},
         histogram=(Bin(title="0 or less", count=nothing), *_money_bins(counts)),
@@ -232,10 +134,10 @@ def _assortment(lines: ir.Table) -> Assortment | None:
     sold = lines.filter(lines[col.PRODUCT_ID].notnull() & ~is_return(lines))
     each = sold.group_by(col.PRODUCT_ID).agg(lines=sold.count())
     # products that sold as often are alike here: what is counted is how many there are of each kind
-    rows = _dicts(each.group_by("lines").agg(**{_COUNT: each.count()}))
+    rows = dicts(each.group_by("lines").agg(**{COUNT: each.count()}))
     if not rows:
         return None
-    ranked = sorted(((row["lines"], row[_COUNT]) for row in rows), reverse=True)
+    ranked = sorted(((row["lines"], row[COUNT]) for row in rows), reverse=True)
     products, total = sum(count for _, count in ranked), sum(each * count for each, count in ranked)
     reached = list(accumulate(ranked, lambda sums, row: (sums[0] + row[1], sums[1] + row[0] * row[1]), initial=(0, 0)))
     points = [max(1, -(-products * percent // 100)) for percent in range(1, 101)]
@@ -257,7 +159,7 @@ def _missing(engine: Engine, report: IntakeReport) -> dict[str, dict[str, float]
         kept, absent = report.tables[name].kept, report.tables[name].absent
         columns = [each for each in table.columns if each not in absent and SCHEMAS[name].get(each) != "date"]
         if kept:
-            row = _dicts(table.agg(**{each: table[each].isnull().sum() for each in columns}))[0]
+            row = dicts(table.agg(**{each: table[each].isnull().sum() for each in columns}))[0]
             found[name] = {each: row[each] / kept for each in columns}
     return found
 
@@ -266,8 +168,3 @@ def _shared_order_ids(lines: ir.Table) -> int:
     named = lines.filter(lines[col.ORDER_ID].notnull())
     each = named.group_by(col.ORDER_ID).agg(shared=named[col.CUSTOMER_ID].min() != named[col.CUSTOMER_ID].max())
     return int(each.filter(each.shared).count().to_pyarrow().as_py())
-
-
-def _dicts(table: ir.Table) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = table.to_pyarrow().to_pylist()
-    return rows

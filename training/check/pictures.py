@@ -118,7 +118,7 @@ def _told_over_time(periods: Sequence[Period], step: str) -> str:
 
 
 def _told_bars(bins: Sequence[Bin], what: str) -> str:
-    return f"{what}: " + ", ".join(f"{each.title} {each.count:,}" for each in bins if each.count) + "."
+    return f"{what}. " + ", ".join(f"{each.title}: {each.count:,}" for each in bins if each.count) + "."
 
 
 def _over_time(periods: Sequence[Period], title: str, holes: Sequence[Hole]) -> bytes:

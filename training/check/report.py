@@ -16,7 +16,8 @@ from models.prediction import Prediction
 from models.settings import ModelSettings, Settings
 from training.check.findings import findings
 from training.check.history import History
-from training.check.measure import Orders, measure
+from training.check.measure import measure
+from training.check.order_counts import Orders
 from training.check.proposals import Proposal, proposals
 from training.check.room import Room
 from training.check.verdicts import Evidence, Verdict, verdicts

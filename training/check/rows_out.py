@@ -91,7 +91,7 @@ def _examples(backend: Backend, file: Path, rule: str) -> tuple[tuple[tuple[str,
     rows = backend.read_parquet(file)
     first = rows.filter(rows[col.RULE] == rule).drop(col.RULE).limit(EXAMPLES)
     return tuple(
-        tuple((name, _cut(str(value))) for name, value in row.items() if value is not None)
+        tuple((name, _cut(str(value))) for name, value in row.items() if value not in (None, ""))
         for row in first.to_pyarrow().to_pylist()
     )
 

@@ -1,14 +1,17 @@
 """Samples of a database's tables."""
 
+import os
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from models.errors import ConfigError, ForesellError, MissingDependencyError, SourceError
 from models.source_settings import OrderLinesSource, SourceSettings
 from training.initialise.sample import SAMPLE_ROWS, Sample, sample_of
 
 _MOST_TABLES = 60
+_PASSWORD_KEYS = ("password", "passwd", "pwd")
+PASSWORD_VARIABLE = "FORESELL_SOURCE__PASSWORD"  # noqa: S105
 
 
 def is_url(target: str) -> bool:
@@ -55,24 +58,40 @@ def database_samples(target: str, workspace: Path) -> tuple[SourceSettings, list
         except ForesellError as error:
             faults.append(error)  # one view that the user may not read, or an empty table
     if not samples:
-        raise faults[0] if faults else SourceError(f"{source.url} has no table that the user may read; check its rights")
+        raise (
+            faults[0] if faults else SourceError(f"{source.url} has no table that the user may read; check its rights")
+        )
     return source, samples
 
 
 def _without_password(target: str) -> SourceSettings:
-    from sqlalchemy.engine import make_url
+    from sqlalchemy.engine import URL, make_url
     from sqlalchemy.exc import ArgumentError
 
+    refused = ConfigError("the URL of the database cannot be read; it looks like postgresql://user@host:5432/shop")
     try:
         url = make_url(target)
     except (ArgumentError, ValueError):
-        raise ConfigError(
-            "the URL of the database cannot be read; it looks like postgresql://user@host:5432/shop"
-        ) from None
-    password = str(url.password) if url.password is not None else None
-    return SourceSettings(
-        url=url.set(password=None).render_as_string(hide_password=True),
-        password=SecretStr(password) if password else None,
-        # settings need a table; nothing reads this one
-        order_lines=OrderLinesSource(table="unknown"),
+        raise refused from None
+    in_query = [key for key in url.query if key.lower() in _PASSWORD_KEYS]
+    given = [url.password, *(url.query[key] for key in in_query), os.environ.get(PASSWORD_VARIABLE)]
+    password = next((str(each) for each in given if each), None)
+    bare = URL.create(
+        url.drivername,
+        url.username,
+        None,
+        url.host,
+        url.port,
+        url.database,
+        url.difference_update_query(in_query).query,
     )
+    try:
+        return SourceSettings(
+            url=bare.render_as_string(hide_password=True),
+            password=SecretStr(password) if password else None,
+            # settings need a table; nothing reads this one
+            order_lines=OrderLinesSource(table="unknown"),
+        )
+    except ValidationError:
+        # pydantic would show what it refused
+        raise refused from None

@@ -71,7 +71,9 @@ def encoding_of(head: bytes, slices: Sequence[bytes], where: str) -> tuple[str, 
     if b"\x00" in head[:4096]:
         encoding = _without_mark(head)
         if encoding is None:
-            raise SourceError(f"{where} is no text file and of no kind that is read; export it as CSV, Excel or Parquet")
+            raise SourceError(
+                f"{where} is no text file and of no kind that is read; export it as CSV, Excel or Parquet"
+            )
         return encoding, ""
     data = b"\n".join(slices)
     text = data.decode("utf-8", errors="replace")
@@ -121,9 +123,7 @@ def dialect_of(text: str, encoding: str, note: str, where: str) -> Dialect:
     if named and len(rows) < 2:
         raise SourceError(f"{where} has a line with names and no rows; export it again")
     first = rows[0]
-    columns = tuple(
-        (value.strip() if named else "") or f"column_{place}" for place, value in enumerate(first, start=1)
-    )
+    columns = tuple((value.strip() if named else "") or f"column_{place}" for place, value in enumerate(first, start=1))
     return Dialect(encoding, separator, quote, escape, columns, named, note)
 
 

@@ -11,7 +11,7 @@ from training.initialise.sample import Sample
 
 _WIDTH = 118
 QUESTION = "QUESTION:"
-_ZONE = "in which time zone does the shop count its days? An example: timezone = \"Europe/Berlin\""
+_ZONE = 'in which time zone does the shop count its days? An example: timezone = "Europe/Berlin"'
 
 
 def builtin_document(name: str) -> str:
@@ -80,8 +80,8 @@ def _table(guess: TableGuess, workspace: Path) -> Iterator[str]:
             yield f"{key} = {toml(shown_path(value, workspace) if isinstance(value, Path) else value)}"
     for entry in guess.settings:
         yield from _entry(entry)
-    for name, entries in (("columns", guess.columns), ("returns", guess.returns), ("set_aside", guess.set_aside)):
-        if entries:
+    for name, entries in guess.sections:
+        if name and entries:
             yield ""
             yield f"[source.{guess.table}.{name}]"
             for entry in entries:

@@ -9,7 +9,73 @@ from training.initialise.sample import Sample
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SQL_WORDS = frozenset(
-    ["all", "and", "any", "as", "asc", "between", "by", "case", "cast", "check", "collate", "column", "current_date", "current_time", "current_timestamp", "date", "default", "desc", "distinct", "else", "end", "exists", "false", "from", "full", "group", "having", "in", "index", "inner", "interval", "into", "is", "join", "key", "left", "like", "limit", "not", "null", "on", "or", "order", "outer", "primary", "range", "right", "row", "rows", "select", "set", "table", "then", "time", "timestamp", "to", "true", "union", "unique", "user", "using", "values", "when", "where", "with"]
+    [
+        "all",
+        "and",
+        "any",
+        "as",
+        "asc",
+        "between",
+        "by",
+        "case",
+        "cast",
+        "check",
+        "collate",
+        "column",
+        "current_date",
+        "current_time",
+        "current_timestamp",
+        "date",
+        "default",
+        "desc",
+        "distinct",
+        "else",
+        "end",
+        "exists",
+        "false",
+        "from",
+        "full",
+        "group",
+        "having",
+        "in",
+        "index",
+        "inner",
+        "interval",
+        "into",
+        "is",
+        "join",
+        "key",
+        "left",
+        "like",
+        "limit",
+        "not",
+        "null",
+        "on",
+        "or",
+        "order",
+        "outer",
+        "primary",
+        "range",
+        "right",
+        "row",
+        "rows",
+        "select",
+        "set",
+        "table",
+        "then",
+        "time",
+        "timestamp",
+        "to",
+        "true",
+        "union",
+        "unique",
+        "user",
+        "using",
+        "values",
+        "when",
+        "where",
+        "with",
+    ]
 )
 
 
@@ -69,7 +135,17 @@ class TableGuess:
     @property
     def entries(self) -> list[Entry]:
         """All entries, in the order of the file."""
-        return [*self.settings, *self.columns, *self.returns, *self.set_aside]
+        return [entry for _, entries in self.sections for entry in entries]
+
+    @property
+    def sections(self) -> list[tuple[str, list[Entry]]]:
+        """The names of the parts below the table's own section, with their entries; the first has no name."""
+        return [
+            ("", self.settings),
+            ("columns", self.columns),
+            ("returns", self.returns),
+            ("set_aside", self.set_aside),
+        ]
 
 
 def identifier(name: str) -> str:

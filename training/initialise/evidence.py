@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from models import columns as col
-from training.initialise import vocabulary as names
+from training.initialise import words as names
 from training.initialise.profile import Column
 
 _FEW_GROUPS = 60  # channels and statuses are at most so many
@@ -24,7 +24,7 @@ def fit(role: str, column: Column) -> float:
 def is_count(column: Column) -> bool:
     """Say whether numbers look like units of a product rather than like money."""
     numbers = column.numbers.dropna().abs()
-    return column.whole_share > 0.97 and numbers.median() <= _COUNT and numbers.quantile(0.9) <= _COUNT_LARGE
+    return bool(column.whole_share > 0.97 and numbers.median() <= _COUNT and numbers.quantile(0.9) <= _COUNT_LARGE)
 
 
 def depends(keys: "pd.Series[str]", values: "pd.Series[str]") -> float:
@@ -38,7 +38,7 @@ def depends(keys: "pd.Series[str]", values: "pd.Series[str]") -> float:
 
 def is_free_text(column: Column) -> bool:
     """Say whether the values are several words each."""
-    return bool(column.values.dropna().head(500).str.split().str.len().mean() > _WORDS)
+    return bool((column.values.dropna().head(500).str.count(r"\s+") + 1).mean() > _WORDS)
 
 
 def _is_fraction(column: Column) -> bool:
@@ -109,7 +109,7 @@ def _mostly_there(column: Column) -> float:
     return 0.3 + 0.7 * (1 - column.empty_share)
 
 
-def _any(column: Column) -> float:
+def _any(_: Column) -> float:
     return 1.0
 
 

@@ -16,7 +16,7 @@ from models.settings import CONFIG_FILE, Settings, load_settings
 from models.source_settings import SourceSettings
 from training.initialise.database import database_samples, is_url
 from training.initialise.document import builtin_document, document
-from training.initialise.entries import TableGuess
+from training.initialise.entries import Entry, TableGuess
 from training.initialise.places import samples_at
 from training.initialise.profile import profile_of
 from training.initialise.sample import Sample
@@ -61,7 +61,11 @@ class Initialised:
     @property
     def sentences(self) -> str:
         """For a person: the guesses, the questions and what comes next."""
-        lines = [f"{guess['table']}.{guess['key']} = {guess['value']}" for guess in self.guesses if guess["value"] is not None]
+        lines = [
+            f"{guess['table']}.{guess['key']} = {guess['value']}"
+            for guess in self.guesses
+            if guess["value"] is not None
+        ]
         lines += [f"QUESTION: {question}" for question in self.questions]
         asked = f"; settle the {len(self.questions)} QUESTIONs in it" if self.questions else ""
         return "\n".join([*lines, f"{self.path} is written{asked}. Next: foresell check"])
@@ -117,9 +121,22 @@ def initialise(target: str, workspace: Path, *, force: bool = False, progress: P
         with_password=bool(source and source.password),
         zoned=_zoned(guesses, profiles),
     )
-    questions = [f"{guess.table}: {entry.key}: {entry.question}" for guess in guesses for entry in guess.entries if entry.question]
-    questions += [note.removeprefix("QUESTION: ") for g in guesses if g.sample for note in g.sample.notes if note.startswith("QUESTION: ")]
-    return _written(path, content, guesses, [*questions, "features: timezone: in which time zone does the shop count its days?"])
+    questions = [
+        f"{guess.table}: {entry.key}: {entry.question}"
+        for guess in guesses
+        for entry in guess.entries
+        if entry.question
+    ]
+    questions += [
+        note.removeprefix("QUESTION: ")
+        for g in guesses
+        if g.sample
+        for note in g.sample.notes
+        if note.startswith("QUESTION: ")
+    ]
+    return _written(
+        path, content, guesses, [*questions, "features: timezone: in which time zone does the shop count its days?"]
+    )
 
 
 def _existing(target: str) -> Path:
@@ -156,18 +173,20 @@ def _written(path: Path, content: str, guesses: list[TableGuess], questions: lis
         path.unlink() if before is None else path.write_bytes(before)
         raise
     entries = [
-        {
-            "table": guess.table,
-            "key": entry.key,
-            "value": entry.value,
-            "reason": entry.reason,
-            "question": entry.question,
-            "alternatives": list(entry.alternatives),
-        }
-        for guess in guesses
-        for entry in guess.entries
+        _guess(guess.table, section, entry) for guess in guesses for section, part in guess.sections for entry in part
     ]
     return Initialised(path, entries, questions, missing)
+
+
+def _guess(table: str, section: str, entry: Entry) -> dict[str, Any]:
+    return {
+        "table": table,
+        "key": f"{section}.{entry.key}" if section else entry.key,
+        "value": entry.value,
+        "reason": entry.reason,
+        "question": entry.question,
+        "alternatives": list(entry.alternatives),
+    }
 
 
 def _missing(guesses: Sequence[TableGuess]) -> str | None:

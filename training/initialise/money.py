@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from models import columns as col
-from training.initialise import vocabulary as names
+from training.initialise import words as names
 from training.initialise.entries import identifier
 from training.initialise.evidence import is_count
-from training.initialise.profile import Column, Profile
+from training.initialise.profile import Column
 from training.initialise.recognise import Recognised, quoted
 from training.initialise.vocabulary import name_score
 
@@ -46,7 +46,7 @@ class Money:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def money_of(profile: Profile, found: Recognised) -> Money:
+def money_of(found: Recognised) -> Money:
     """Tell what was paid for a line."""
     quantity, order = found.column(col.QUANTITY), found.column(col.ORDER_ID)
     left_out: dict[str, str] = {}
@@ -56,7 +56,9 @@ def money_of(profile: Profile, found: Recognised) -> Money:
         if each.score < 0.2 or each.column.name in taken:
             continue
         if order is not None and _is_of_the_order(each.column, order):
-            left_out[each.column.name] = "the same on all lines of an order, or on its first line alone: the order's total"
+            left_out[each.column.name] = (
+                "the same on all lines of an order, or on its first line alone: the order's total"
+            )
         else:
             totals.append(each.column)
     price = found.column(names.UNIT_PRICE)

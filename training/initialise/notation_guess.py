@@ -11,7 +11,9 @@ from training.initialise.recognise import quoted
 _DATE_FORMS = {"iso": "%Y-%m-%d"}
 
 
-def notation_entries(profile: Profile, entries: Sequence[Entry], clock: str = "", table: str = col.ORDER_LINES) -> list[Entry]:
+def notation_entries(
+    profile: Profile, entries: Sequence[Entry], clock: str = "", table: str = col.ORDER_LINES
+) -> list[Entry]:
     """Return the keys that say how the values of the chosen columns are written.
 
     Parameters
@@ -30,7 +32,11 @@ def notation_entries(profile: Profile, entries: Sequence[Entry], clock: str = ""
 
 def _decimal(profile: Profile) -> list[Entry]:
     if profile.decimal_asked:
-        return [Entry("decimal", ".", question=f"is '.' or ',' the decimal sign? {profile.decimal_note}", alternatives=(",",))]
+        return [
+            Entry(
+                "decimal", ".", question=f"is '.' or ',' the decimal sign? {profile.decimal_note}", alternatives=(",",)
+            )
+        ]
     return [Entry("decimal", ",", profile.decimal_note)] if profile.decimal == "," else []
 
 
@@ -41,12 +47,16 @@ def _times(profile: Profile, entries: Sequence[Entry], clock: str, table: str) -
     if not read or formats == ("iso",):
         return []
     asked = next(((column, times) for column, times in read if times.instead), None)
-    notes = [f"{quoted(column.name)}: {times.note or 'as in ' + quoted(column.values.dropna().iloc[0])}" for column, times in read]
+    notes = [
+        f"{quoted(column.name)}: {times.note or 'as in ' + quoted(column.values.dropna().iloc[0])}"
+        for column, times in read
+    ]
     if asked is None:
         return [Entry("times", list(formats), "; ".join(notes))]
     column, times = asked
     instead = [_with_clock(written, clock) for written in times.instead]
-    question = f"does the day or the month stand first in {quoted(column.name)}, as in {quoted(column.values.dropna().iloc[0])}? {times.note}"
+    example = quoted(column.values.dropna().iloc[0])
+    question = f"does the day or the month stand first in {quoted(column.name)}, as in {example}? {times.note}"
     return [Entry("times", list(formats), question=question, alternatives=(instead,))]
 
 
@@ -69,7 +79,10 @@ def _float_ids(profile: Profile, entries: Sequence[Entry]) -> list[Entry]:
     ids = [
         entry
         for entry in entries
-        if entry.key.endswith("_id") and entry.value in profile.columns and profile.columns[entry.value].kind == "text" and profile.columns[entry.value].through_floats
+        if entry.key.endswith("_id")
+        and entry.value in profile.columns
+        and profile.columns[entry.value].kind == "text"
+        and profile.columns[entry.value].through_floats
     ]
     if not ids:
         return []

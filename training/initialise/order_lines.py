@@ -2,7 +2,7 @@
 
 from models import columns as col
 from models.contracts import SCHEMAS
-from training.initialise import vocabulary as names
+from training.initialise import words as names
 from training.initialise.entries import Entry, TableGuess, identifier
 from training.initialise.evidence import depends
 from training.initialise.money import Money, money_of
@@ -33,15 +33,19 @@ _ABSENT = {
 
 def order_lines_guess(profile: Profile, found: Recognised) -> TableGuess:
     """Say which column of the order lines is which."""
-    money = money_of(profile, found)
+    money = money_of(found)
     entries = [customer_entry(found), _time_entry(found)]
     entries += [plain_entry(found, role) for role in _PLAIN if role in found.chosen]
     if money.value is not None:
         entries.append(Entry(col.AMOUNT, money.value, money.reason, money.question, money.alternatives))
-    discount, discounts = _discount(profile, found, money)
+    discount, discounts = _discount(found, money)
     entries += discount
     entries += [plain_entry(found, role) for role in (col.CHANNEL, col.STORE_ID) if role in found.chosen]
-    used = {found.chosen[entry.key].column.name for entry in entries if entry.key in found.chosen}
+    used = {
+        found.chosen[entry.key].column.name
+        for entry in entries
+        if entry.key in found.chosen and entry.key != col.AMOUNT
+    }
     used |= set(money.used) | set(discounts)
     status, clock = found.column(names.STATUS), found.column(names.CLOCK)
     returns, set_aside = returns_of(found), set_aside_of(found, len(profile.sample.rows))
@@ -50,7 +54,7 @@ def order_lines_guess(profile: Profile, found: Recognised) -> TableGuess:
     if clock is not None and any(entry.key == col.ORDERED_AT and "||" in str(entry.value) for entry in entries):
         used.add(clock.name)
     used |= set(details_of(found))
-    columns = [each for each in profile.columns.values()]
+    columns = list(profile.columns.values())
     return TableGuess(
         col.ORDER_LINES,
         profile.sample,
@@ -101,7 +105,9 @@ def _time_entry(found: Recognised) -> Entry:
     if best is None:
         others = [each.column.name for each in found.ranked[role][:6]]
         return Entry(
-            role, None, question="which column holds the day or the time of the order? None was seen that has dates",
+            role,
+            None,
+            question="which column holds the day or the time of the order? None was seen that has dates",
             alternatives=tuple(others),
         )
     clock = found.column(names.CLOCK)
@@ -125,7 +131,7 @@ def _clock_formats(found: Recognised) -> str:
     return f"{'%I' if half else '%H'}:%M{':%S' if first.count(':') > 1 else ''}{half}"
 
 
-def _discount(profile: Profile, found: Recognised, money: Money) -> tuple[list[Entry], list[str]]:
+def _discount(found: Recognised, money: Money) -> tuple[list[Entry], list[str]]:
     taken = {each.column.name for role, each in found.chosen.items() if role != col.DISCOUNT} | set(money.used)
     likely = [each for each in found.ranked[col.DISCOUNT] if each.column.name not in taken and each.score > 0.4]
     parts = [each.column for each in likely if not _is_share(each.column)]

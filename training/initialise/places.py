@@ -86,7 +86,11 @@ def _in_folder(folder: Path, bench: Backend) -> list[Sample]:
 
 def _group(read: tuple[Dialect | None, Sample]) -> tuple[Any, ...]:
     dialect, sample = read
-    written = (dialect.encoding, dialect.separator, dialect.named) if dialect else (str(sample.place.get("path")).rsplit(".")[-1],)
+    written = (
+        (dialect.encoding, dialect.separator, dialect.named)
+        if dialect
+        else (str(sample.place.get("path")).rsplit(".")[-1],)
+    )
     return (*written, tuple(sample.rows.columns))
 
 
@@ -158,7 +162,9 @@ def _parquet(file: Path) -> Sample:
         total = opened.metadata.num_rows
         table = opened.read() if total <= _READ_WHOLE else _stretches(opened)
     except (pa.ArrowException, OSError) as error:
-        raise SourceError(f"{file} cannot be read: {reason(error)}; check its permissions, or export it again") from error
+        raise SourceError(
+            f"{file} cannot be read: {reason(error)}; check its permissions, or export it again"
+        ) from error
     if table.num_rows > SAMPLE_ROWS:
         stretch = SAMPLE_ROWS // _STRETCHES
         starts = [(table.num_rows - stretch) * place // (_STRETCHES - 1) for place in range(_STRETCHES)]

@@ -4,15 +4,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
 from training.initialise.sample import Sample
 from training.initialise.times import TIME_OF_DAY, Times, times_of
+from training.initialise.vocabulary import in_full
 from training.notation import Sign, float_of
 
 _NUMERIC = 0.9  # share of a column's values that must be numbers to make it one
@@ -26,6 +27,8 @@ class Column:
     ----------
     name : str
         The source's own.
+    called : str
+        The name that its role is told by: that of ``id`` in a table of customers is 'customer id'.
     kind : str
         'text', 'number', 'time' or 'boolean': what the source says; of a text file always 'text'.
     values : Series of str
@@ -39,6 +42,7 @@ class Column:
     """
 
     name: str
+    called: str
     kind: str
     values: "pd.Series[str]"
     filled: int
@@ -129,6 +133,7 @@ def profile_of(sample: Sample, bench: Backend) -> Profile:
         sign = decimal if sample.kinds[name] == "text" else "."
         columns[name] = Column(
             name=name,
+            called=in_full(name, sample.title),
             kind=sample.kinds[name],
             values=sample.rows[name],
             filled=int(counts[name].sum()),
@@ -153,12 +158,14 @@ def _looked_up(values: "pd.Series[str]", numbers: "pd.Series[float]") -> "pd.Ser
 
 def _both_signs(counts: "pd.Series[int]", bench: Backend) -> pd.DataFrame:
     """Return each different value as a number under either decimal sign."""
-    table = ibis.memtable(pd.DataFrame({"value": pd.Series(counts.index, dtype="str")}))
+    table = ibis.memtable(pa.table({"value": pa.array(list(counts.index), pa.string())}))
     finite = {sign: _finite(float_of(table["value"], sign)) for sign in SIGNS}
-    return bench.to_pandas(table.select("value", **finite)).set_index("value").reindex(counts.index)
+    numbers: pd.DataFrame = bench.to_pyarrow(table.select("value", **finite)).to_pandas()
+    by_value: pd.DataFrame = numbers.set_index("value").reindex(counts.index)
+    return by_value
 
 
-SIGNS: tuple[Literal["."], Literal[","]] = (".", ",")
+SIGNS: tuple[Sign, Sign] = (".", ",")
 
 
 def _finite(number: ibis.expr.types.FloatingValue) -> ibis.expr.types.FloatingValue:
@@ -174,7 +181,7 @@ def _decimal(read: Mapping[str, pd.DataFrame], counts: Mapping[str, "pd.Series[i
         weights, known = counts[name], numbers.notna()
         if weights[known.any(axis=1)].sum() < _NUMERIC * weights.sum() or not len(weights):
             continue
-        for sign, other in ((".", ","), (",", ".")):
+        for sign, other in (SIGNS, SIGNS[::-1]):
             alone = known[sign] & ~known[other]
             weight[sign] += int(weights[alone].sum())
             examples[sign] += [str(value) for value in weights[alone].head(1).index]

@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from models import columns as col
-from training.initialise import vocabulary as names
-from training.initialise.evidence import fit, is_free_text
+from training.initialise import words as names
+from training.initialise.evidence import depends, fit, is_count, is_free_text
 from training.initialise.profile import Column, Profile
 from training.initialise.vocabulary import name_score
 
 _LEAST = 0.25  # below this a column is not taken
 _CLOSE = 0.75  # of the best score: another column may as well be meant
 _NAMELESS = 0.3  # what content alone is worth
-_BY_CONTENT = (col.CUSTOMER_ID, col.ORDERED_AT)
+_BY_CONTENT = (col.ORDERED_AT, col.CUSTOMER_ID, col.ORDER_ID, col.QUANTITY, col.AMOUNT)
+_ONE = 0.995  # share of rows; those that differ are dirt
 _COMPARED = (col.CUSTOMER_ID, col.ORDERED_AT, col.ORDER_ID, col.PRODUCT_ID, col.QUANTITY)  # with columns of other names
 
 ORDER_LINE_ROLES = (
@@ -86,7 +87,9 @@ class Recognised:
 
     def runner_up(self, role: str) -> Candidate | None:
         """Return the next best column of a role."""
-        others = [each for each in [*self.ranked[role], *self.by_values.get(role, ())] if each.column is not self.column(role)]
+        others = [
+            each for each in [*self.ranked[role], *self.by_values.get(role, ())] if each.column is not self.column(role)
+        ]
         return others[0] if others else None
 
     def rivals(self, role: str) -> list[Candidate]:
@@ -118,8 +121,10 @@ def recognise(profile: Profile, roles: Sequence[str]) -> Recognised:
             chosen[role] = each
             taken.add(each.column.name)
     for role in _BY_CONTENT:
+        if role in (col.QUANTITY, col.AMOUNT) and "names" not in profile.sample.place:
+            continue  # a header that does not name them has none
         if role in roles and role not in chosen:
-            found = _by_content(role, [each for each in profile.columns.values() if each.name not in taken])
+            found = _by_content(role, [each for each in columns if each.name not in taken], chosen)
             ranked[role] = [*found, *(each for each in ranked[role] if each.column not in [f.column for f in found])]
             if len(found) == 1 or (found and role == col.ORDERED_AT):
                 chosen[role] = found[0]
@@ -129,27 +134,50 @@ def recognise(profile: Profile, roles: Sequence[str]) -> Recognised:
 
 def _by_values(role: str, columns: Sequence[Column]) -> list[Candidate]:
     """Return the columns whose values fit a role, of equal ones that with the most different values first."""
-    fitting = [Candidate(column, fit(role, column), False) for column in columns if not name_score(role, column.name)]
+    fitting = [Candidate(column, fit(role, column), False) for column in columns if not name_score(role, column.called)]
     likely = [each for each in fitting if each.score > _CLOSE]
     return sorted(likely, key=lambda each: (each.score, each.column.distinct), reverse=True)
 
 
 def _ranked(role: str, columns: Sequence[Column]) -> list[Candidate]:
     found = [
-        Candidate(column, named * fit(role, column), True) for column in columns if (named := name_score(role, column.name))
+        Candidate(column, named * fit(role, column), True)
+        for column in columns
+        if (named := name_score(role, column.called))
     ]
     return sorted((each for each in found if each.score > 0.02), key=lambda each: -each.score)
 
 
-def _by_content(role: str, columns: Sequence[Column]) -> list[Candidate]:
-    likely = [column for column in columns if role == col.ORDERED_AT or _may_be_people(column)]
+def _by_content(role: str, columns: Sequence[Column], chosen: Mapping[str, Candidate]) -> list[Candidate]:
+    likely = [column for column in columns if _may_be(role, column, chosen)]
     found = [Candidate(column, _NAMELESS * fit(role, column), False) for column in likely]
     return sorted((each for each in found if each.score >= _LEAST), key=lambda each: -each.score)
 
 
+def _may_be(role: str, column: Column, chosen: Mapping[str, Candidate]) -> bool:
+    """Say whether values without a telling name may play a role."""
+    if role == col.CUSTOMER_ID:
+        return _may_be_people(column)
+    if role == col.ORDER_ID:
+        return _may_be_orders(column, chosen)
+    if role == col.QUANTITY:
+        return column.is_number and is_count(column)
+    return role == col.ORDERED_AT or (column.is_number and column.whole_share < 1)
+
+
 def _may_be_people(column: Column) -> bool:
-    """Say whether values without a telling name may be customers: several rows each, and many of them."""
+    """Several rows each, and many of them."""
     if column.repeats < 1.1 or column.distinct < 2 or is_free_text(column):
         return False
     small = column.is_number and bool(column.numbers.abs().quantile(0.9) < 1000) and column.filled > 3000
     return not small and (column.distinct > 20 or column.filled < 200)
+
+
+def _may_be_orders(column: Column, chosen: Mapping[str, Candidate]) -> bool:
+    """Several rows each, all of one customer and one time."""
+    customer, time = chosen.get(col.CUSTOMER_ID), chosen.get(col.ORDERED_AT)
+    if customer is None or time is None or column.repeats < 1.2 or column.distinct <= customer.column.distinct:
+        return False
+    if column.times is not None or is_free_text(column):
+        return False
+    return all(depends(column.values, other.column.values) > _ONE for other in (customer, time))

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 
 from models import columns as col
-from training.initialise import vocabulary as names
+from training.initialise import words as names
 from training.initialise.entries import Entry, identifier, text
 from training.initialise.profile import Column
 from training.initialise.recognise import Recognised, quoted
@@ -16,16 +16,19 @@ _MOST_CHARACTERS = 1_500  # of a condition; the expression language takes 2,000
 _COINCIDES = 0.9
 
 _CANCELLED = re.compile(
-    r"cancel\w*|cancell\w*|void\w*|failed|payment failed|declined|expired|trash|draft|storn\w*|annul\w*|anulad\w*|cancelad\w*|"
-    r"已取消|取消|交易关闭|已关闭|作废|支付失败",
+    r"(wc-)?(cancel\w*|void\w*|failed|payment failed|declined|expired|trash|draft|storn\w*|annul\w*|anulad\w*|"
+    r"cancelad\w*|"
+    r"已取消|取消|交易关闭|已关闭|作废|支付失败)",
     re.I,
 )
 _RETURNED = re.compile(
-    r"return\w*|refund\w*|partially refunded|credit\w*|chargeback|retour\w*|rembours\w*|erstattet|r[üu]ck\w*|devuel\w*|"
-    r"reembols\w*|devoluci\w*|已?退款\w*|已?退货\w*|退款成功",
+    r"(wc-)?(return\w*|refund\w*|partially[ _]refunded|credit\w*|chargeback|retour\w*|rembours\w*|erstattet|"
+    r"r[üu]ck\w*|devuel\w*|"
+    r"reembols\w*|devoluci\w*|已?退款\w*|已?退货\w*|退款成功)",
     re.I,
 )
 _BOUGHT = re.compile(r"purchase\w*|buy|bought|order|ordered|transaction|sale|购买|buy_?now", re.I)
+_LOOKED = re.compile(r"view|click|cart|add_?to_?cart|remove_?from_?cart|wish\w*|fav|pv|search|浏览|加购|收藏", re.I)
 
 
 def returns_of(found: Recognised) -> list[Entry]:
@@ -94,7 +97,7 @@ def _no_product(product: Column, codes: list[str]) -> Entry:
 
 
 def stray_codes(product: Column) -> list[str]:
-    """Return the product ids that look unlike the mass of them, the most frequent first; none where there is no mass."""
+    """Return the product ids that look unlike the mass of them, the most frequent first."""
     counts = product.values.value_counts()
     if len(counts) < 20:
         return []
@@ -128,8 +131,7 @@ def _values(status: Column, pattern: "re.Pattern[str]") -> list[str]:
 def _not_bought(status: Column) -> list[str]:
     values = [str(value) for value in status.values.value_counts().index]
     bought = [value for value in values if _BOUGHT.fullmatch(value)]
-    known = re.compile("view|click|cart|add_?to_?cart|addtocart|remove_from_cart|wish\\w*|fav|pv|search|浏览|加购|收藏", re.I)
-    others = [value for value in values if known.fullmatch(value)]
+    others = [value for value in values if _LOOKED.fullmatch(value)]
     return others if bought and others else []
 
 

@@ -49,6 +49,13 @@ class Sample:
     notes: tuple[str, ...] = ()
 
     @property
+    def title(self) -> str:
+        """The table's name alone: without a file's ending, without a schema."""
+        if "table" in self.place:
+            return self.name.rsplit(".", 1)[-1]
+        return str(self.place["sheets"][0]) if "sheets" in self.place else self.name.split(".", 1)[0]
+
+    @property
     def size(self) -> str:
         """What was read, for a person."""
         return f"all {len(self.rows):,} rows" if self.whole else f"{len(self.rows):,} of about {self.total:,} rows"

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from models import columns as col
 from models.contracts import REQUIRED
-from training.initialise import vocabulary as names
+from models.source_settings import OPTIONAL_TABLES
+from training.initialise import words as names
 from training.initialise.entries import Entry, TableGuess
 from training.initialise.notation_guess import notation_entries
 from training.initialise.order_lines import (
@@ -20,16 +21,17 @@ from training.initialise.vocabulary import SURE, name_score
 
 _ONE_A_ROW = 1.05  # rows of a key in a table that lists each once
 
+# in the order in which they take tables: what lists customers is told last, for anything may have one row each
 _ROLES: Mapping[str, tuple[str, ...]] = {
     col.PRODUCTS: (
         col.PRODUCT_ID, names.PRODUCT_NAME, col.DEPARTMENT, col.CATEGORY, col.SUBCATEGORY, col.BRAND, col.PRICE,
     ),
-    col.CUSTOMERS: (col.CUSTOMER_ID, col.JOINED_AT, col.VALID_FROM),
     col.CONTACTS: (
         col.CUSTOMER_ID, col.CAMPAIGN_ID, col.RESPONDED_AT, col.SENT_AT, col.CHANNEL, col.IS_CONTROL, col.OFFER,
     ),
     col.EVENTS: (col.CUSTOMER_ID, col.OCCURRED_AT, col.KIND, col.PRODUCT_ID, col.CHANNEL),
     col.IDENTITIES: (col.SOURCE_ID, col.CUSTOMER_ID),
+    col.CUSTOMERS: (col.CUSTOMER_ID, col.JOINED_AT, col.VALID_FROM),
 }  # fmt: skip
 
 
@@ -59,12 +61,17 @@ def tables_of(profiles: Sequence[Profile]) -> tuple[list[TableGuess], list[Profi
     else:
         details = [quoted(name) for name in details_of(found[id(lines)])]
         guesses[0].left_out.extend(f"{name} (the table of products has it)" for name in details)
-    return guesses, left
+    order = (col.ORDER_LINES, *OPTIONAL_TABLES)
+    return sorted(guesses, key=lambda guess: order.index(guess.table)), left
 
 
 def _like_order_lines(profile: Profile, found: Recognised) -> tuple[bool, bool, int, int]:
     needed = sum(role in found.chosen for role in (col.CUSTOMER_ID, col.ORDERED_AT))
-    sold = [role for role in (col.ORDER_ID, col.PRODUCT_ID, col.QUANTITY, col.AMOUNT, names.UNIT_PRICE) if role in found.chosen]
+    sold = [
+        role
+        for role in (col.ORDER_ID, col.PRODUCT_ID, col.QUANTITY, col.AMOUNT, names.UNIT_PRICE)
+        if role in found.chosen
+    ]
     messages = any(name_score(col.CAMPAIGN_ID, name) == SURE for name in profile.columns)
     return needed == 2 and not messages, bool(sold), needed, profile.sample.total
 
@@ -92,7 +99,7 @@ def _entry(found: Recognised, role: str) -> Entry:
     return Entry(col.NAME, entry.value, entry.reason) if role == names.PRODUCT_NAME else entry
 
 
-def _are_products(profile: Profile, found: Recognised) -> bool:
+def _are_products(_: Profile, found: Recognised) -> bool:
     return _lists(found, col.PRODUCT_ID) and len(found.chosen) > 1
 
 
@@ -100,11 +107,11 @@ def _are_customers(profile: Profile, found: Recognised) -> bool:
     return _lists(found, col.CUSTOMER_ID) and len(profile.columns) > 1
 
 
-def _are_contacts(profile: Profile, found: Recognised) -> bool:
+def _are_contacts(_: Profile, found: Recognised) -> bool:
     return name_score(col.RESPONDED_AT, found.chosen[col.SENT_AT].column.name) < SURE
 
 
-def _are_events(profile: Profile, found: Recognised) -> bool:
+def _are_events(_profile: Profile, _found: Recognised) -> bool:
     return True
 
 

@@ -103,10 +103,10 @@ def _parts(text: Text, among: int) -> tuple[list[bytes], int]:
             return [file.read(_UNPACKED // among)], archive.getinfo(text.member).file_size
     size = text.path.stat().st_size
     if text.path.name.lower().endswith(".gz"):
-        with gzip.open(text.path) as file:
+        with text.path.open("rb") as packed, gzip.GzipFile(fileobj=packed) as file:
             head = file.read(_UNPACKED // among)
-            packed = file.fileobj.tell() if getattr(file, "fileobj", None) else size
-            return [head], len(head) if not file.read(1) else max(len(head) * size // max(packed, 1), len(head) + 1)
+            read = max(packed.tell(), 1)
+            return [head], len(head) if not file.read(1) else max(len(head) * size // read, len(head) + 1)
     with text.path.open("rb") as file:
         if size <= _WHOLE // among:
             data = file.read()
@@ -133,9 +133,7 @@ def _cut(texts: Sequence[str]) -> list[str]:
 
 
 def _rows(texts: Sequence[str], dialect: Dialect, where: str) -> pa.Table:
-    tables = [
-        _parsed(text, dialect) for text in texts if text.strip()
-    ]
+    tables = [_parsed(text, dialect) for text in texts if text.strip()]
     table = pa.concat_tables(tables) if tables else None
     if table is None or not table.num_rows:
         raise SourceError(f"{where} has no row with as many values as its first line; export it again")

@@ -1,13 +1,13 @@
 """How the times of a column are written, and whether the day or the month stands first."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import ibis
 import pandas as pd
+import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
 from models.source_settings import Notation
@@ -30,22 +30,23 @@ TIME_OF_DAY = re.compile(r"^\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?$")
 _DAYS = tuple(
     (re.compile(pattern), formats)
     for pattern, formats in (
-    (r"\d{4}([-/.])\d{1,2}\1\d{1,2}", ("%Y{0}%m{0}%d",)),
-    (r"\d{1,2}([-/.])\d{1,2}\1\d{4}", ("%d{0}%m{0}%Y", "%m{0}%d{0}%Y")),
-    (r"\d{1,2}([-/.])\d{1,2}\1\d{2}", ("%d{0}%m{0}%y", "%m{0}%d{0}%y")),
-    (r"\d{8}", ("%Y%m%d",)),
-    (r"\d{12}", ("%Y%m%d%H%M",)),
-    (r"\d{14}", ("%Y%m%d%H%M%S",)),
-    (r"\d{10}(?:\.\d+)?", ("unix",)),
-    (r"\d{13}", ("unix_ms",)),
-    (r"\d{4}年\d{1,2}月\d{1,2}日", ("%Y年%m月%d日",)),
-    (r"\d{1,2}([- /])[A-Za-z]{3}\1\d{4}", ("%d{0}%b{0}%Y",)),
-    (r"\d{1,2}([- /])[A-Za-z]{3}\1\d{2}", ("%d{0}%b{0}%y",)),
-    (r"\d{1,2}([- ])[A-Za-z]{4,9}\1\d{4}", ("%d{0}%B{0}%Y",)),
-    (r"[A-Za-z]{3} \d{1,2}, \d{4}", ("%b %d, %Y",)),
-    (r"[A-Za-z]{4,9} \d{1,2}, \d{4}", ("%B %d, %Y",)),
-    (r"[A-Za-z]{3} \d{1,2} \d{4}", ("%b %d %Y",)),
-))
+        (r"\d{4}([-/.])\d{1,2}\1\d{1,2}", ("%Y{0}%m{0}%d",)),
+        (r"\d{1,2}([-/.])\d{1,2}\1\d{4}", ("%d{0}%m{0}%Y", "%m{0}%d{0}%Y")),
+        (r"\d{1,2}([-/.])\d{1,2}\1\d{2}", ("%d{0}%m{0}%y", "%m{0}%d{0}%y")),
+        (r"\d{8}", ("%Y%m%d",)),
+        (r"\d{12}", ("%Y%m%d%H%M",)),
+        (r"\d{14}", ("%Y%m%d%H%M%S",)),
+        (r"\d{10}(?:\.\d+)?", ("unix",)),
+        (r"\d{13}", ("unix_ms",)),
+        (r"\d{4}年\d{1,2}月\d{1,2}日", ("%Y年%m月%d日",)),
+        (r"\d{1,2}([- /])[A-Za-z]{3}\1\d{4}", ("%d{0}%b{0}%Y",)),
+        (r"\d{1,2}([- /])[A-Za-z]{3}\1\d{2}", ("%d{0}%b{0}%y",)),
+        (r"\d{1,2}([- ])[A-Za-z]{4,9}\1\d{4}", ("%d{0}%B{0}%Y",)),
+        (r"[A-Za-z]{3} \d{1,2}, \d{4}", ("%b %d, %Y",)),
+        (r"[A-Za-z]{4,9} \d{1,2}, \d{4}", ("%B %d, %Y",)),
+        (r"[A-Za-z]{3} \d{1,2} \d{4}", ("%b %d %Y",)),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,13 @@ def times_of(values: "pd.Series[str]", different: "pd.Series[int]", bench: Backe
         None = the column holds no times.
     """
     counts = _looked_at(different)
-    shapes = Counter[str]()
+    shapes = dict[str, float]()
     for value, count in counts.items():
         for written in _candidates(str(value)):
-            shapes[written] += count
+            shapes[written] = shapes.get(written, 0) + count
     likely = [
         written
-        for written, count in shapes.most_common(_WAYS)
+        for written, count in sorted(shapes.items(), key=lambda item: -item[1])[:_WAYS]
         if count > _MIXED * counts.sum() or (written not in _STAMPS and count > 1)
     ]
     if not likely or sum(shapes.values()) < _LEAST * counts.sum():
@@ -163,19 +164,20 @@ def _is_iso(written: str) -> bool:
 
 def _read(counts: "pd.Series[float]", likely: Sequence[str], bench: Backend) -> pd.DataFrame:
     """Return for each value what each way of writing makes of it; NaT where it does not fit."""
-    table = ibis.memtable(pd.DataFrame({"value": counts.index.astype("str")}))
+    table = ibis.memtable(pa.table({"value": pa.array(list(counts.index), pa.string())}))
     columns = {
         str(place): time_of(table["value"], Notation(times=(written,)), "UTC").cast("string")
         for place, written in enumerate(likely)
     }
-    texts = bench.to_pandas(table.select("value", **columns)).set_index("value")
+    texts = bench.to_pyarrow(table.select("value", **columns)).to_pandas().set_index("value")
     read = texts.apply(lambda column: pd.to_datetime(column.str[:19], format="ISO8601", errors="coerce"))
     read.columns = pd.Index(likely)
     for written in likely:
         stamp = written in _STAMPS
         sound = read[written].between(_STAMP_EARLIEST if stamp else _EARLIEST, _STAMP_LATEST if stamp else _LATEST)
         read[written] = read[written].where(sound)
-    return read.reindex(counts.index)
+    by_value: pd.DataFrame = read.reindex(counts.index)
+    return by_value
 
 
 def _day_or_month(
@@ -216,7 +218,10 @@ def _by_order(by_day: "pd.Series[pd.Timestamp]", by_month: "pd.Series[pd.Timesta
     by_day, by_month = by_day.dropna(), by_month.dropna()
     if by_day.nunique() < 3:
         return None
-    rising = [max((d >= pd.Timedelta(0)).mean(), (d <= pd.Timedelta(0)).mean()) for d in (by_day.diff().iloc[1:], by_month.diff().iloc[1:])]
+    rising = [
+        max((d >= pd.Timedelta(0)).mean(), (d <= pd.Timedelta(0)).mean())
+        for d in (by_day.diff().iloc[1:], by_month.diff().iloc[1:])
+    ]
     if max(rising) > 0.99 and min(rising) < max(rising) - 0.0005 and min(rising) < 0.999:
         return rising[0] > rising[1], "only so are the rows in the order of time"
     dense = [days.dt.normalize().nunique() / ((days.max() - days.min()).days + 1) for days in (by_day, by_month)]
@@ -225,9 +230,7 @@ def _by_order(by_day: "pd.Series[pd.Timestamp]", by_month: "pd.Series[pd.Timesta
     return None
 
 
-def _fewest(
-    read: pd.DataFrame, order: Sequence[str], counts: "pd.Series[float]"
-) -> tuple[tuple[str, ...], float]:
+def _fewest(read: pd.DataFrame, order: Sequence[str], counts: "pd.Series[float]") -> tuple[tuple[str, ...], float]:
     """Return the ways that read the values, the one that reads most first."""
     left, chosen = counts, list[str]()
     read_by: Mapping[str, pd.Series[bool]] = {written: read[written].notna() for written in order}

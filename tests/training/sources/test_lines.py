@@ -89,6 +89,12 @@ def test_escaped_marks_are_values_when_an_escape_is_configured(tmp_path: Path) -
     assert read(path, escape="\\") == ([('x"y', "1,2"), ("z,z", "3")], [])
 
 
+def test_escaped_line_ends_are_values_when_nothing_is_quoted(tmp_path: Path) -> None:
+    path = written(tmp_path, "a,b\n" + "x\\\ny,1\n" * 100)
+    with patch.object(lines, "BLOCK", 64):
+        assert read(path, quote="", escape="\\") == ([("x\ny", "1")] * 100, [])
+
+
 def test_quotes_are_written_twice_when_the_escape_is_the_quote(tmp_path: Path) -> None:
     assert read(written(tmp_path, 'a,b\n"x""y",1\n'), escape='"') == ([('x"y', "1")], [])
 
@@ -161,6 +167,7 @@ def test_file_is_refused_when_too_many_lines_are_malformed(tmp_path: Path) -> No
         message = refusal(path)
     assert "more than 10 lines have too few or too many fields, the first is line 3 of a.csv" in message
     assert "is the separator ',' right? if not, set separator" in message
+    assert pq.read_table(tmp_path / "malformed.parquet").num_rows == 0
     assert not list(tmp_path.glob("malformed.parquet.*"))
 
 

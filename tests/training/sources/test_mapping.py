@@ -202,7 +202,7 @@ def test_mapping_is_refused_in_one_line_when_it_makes_no_sense(
         ({"product_id": "sku"}, {"name": "sku = 'a'"}, r"a condition, and a value is needed"),
     ],
 )
-def test_products_of_order_lines_are_refused_when_they_make_no_sense(
+def test_products_of_order_lines_are_refused_when_their_columns_make_no_sense(
     connection: Backend, columns: dict[str, str], details: dict[str, str], message: str
 ) -> None:
     with pytest.raises(ContractError, match=message):
@@ -212,6 +212,12 @@ def test_products_of_order_lines_are_refused_when_they_make_no_sense(
             columns=columns,
             products={"from_order_lines": True, "columns": details},
         )
+
+
+def test_products_of_order_lines_are_refused_when_they_have_rules_of_their_own(connection: Backend) -> None:
+    products = {"from_order_lines": True, "float_ids": ["product_id"]}
+    with pytest.raises(ContractError, match=r"products: set_aside and float_ids do nothing with from_order_lines; put"):
+        lines(connection, {"product_id": "1.0"}, products=products)
 
 
 CELL = (
@@ -237,5 +243,5 @@ def test_no_row_is_lost_and_none_raises_when_its_values_are_anything(
     )
     assert len(found) == len(rows)
     assert all(isinstance(row[MARKED_RETURN], bool) for row in found)
-    blank = [not any((row[name] or "").strip() for name in ("pieces", "price")) for row in rows]
+    blank = [not any((row[name] or "").strip(" \t\n\r\v\f") for name in ("pieces", "price")) for row in rows]
     assert [row[written(col.AMOUNT)] is None for row in found] == blank

@@ -180,7 +180,7 @@ def compared(parts: Sequence[Part]) -> list[ir.Value]:
     for part in parts:
         if part.kind == _NULL:
             raise part.refused("cannot be compared; write: is null")
-    return [value for value in alike(parts)]
+    return [stripped(value) for value in alike(parts)]
 
 
 def without_blanks(value: ir.Value) -> ir.Value:
