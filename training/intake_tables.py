@@ -1,6 +1,5 @@
 """One table's way through intake: cast and judged once into a staged file, then written out by each row's fate."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,7 +130,7 @@ def stage(intake: Intake, table: str, raw: RawTable | None) -> Staged:
     try:
         intake.connection.to_parquet(_judged(intake, table, source), path, compression="snappy")
     except (duckdb.Error, pa.ArrowException) as error:
-        raise SourceError(f"{table}: intake stopped: {reason(error)}; correct the source and run it again") from error
+        raise _stopped(table, error) from error
     return Staged(table, path, tuple(source.rows.columns), source.malformed)
 
 
@@ -156,11 +155,18 @@ def write_out(intake: Intake, staged: Staged) -> TableIntake:
             out = rows.filter(rows[FATE] == fate.value).select(col.RULE, **texts)
             _write(intake, out.order_by([col.RULE, *texts]), intake.quarantine / file)
     except duckdb.Error as error:
-        raise SourceError(f"{table}: intake stopped: {reason(error)}; correct the source and run it again") from error
-    _keep_malformed(intake, staged)
-    counted = _counted(intake, staged)
+        raise _stopped(table, error) from error
+    counted = _counted(intake, staged, malformed=_keep_malformed(intake, staged))
     staged.path.unlink()
     return counted
+
+
+def _stopped(table: str, error: Exception) -> BaseException:
+    told = reason(error)
+    if told == "KeyboardInterrupt":  # while DuckDB read a stream of ours
+        return KeyboardInterrupt()
+    step = "" if ";" in told else "; correct the source and run it again"  # a source says itself what to do
+    return SourceError(f"{table}: intake stopped: {told}{step}")
 
 
 def _title(table: str) -> str:
@@ -204,35 +210,37 @@ def _write(intake: Intake, rows: ir.Table, path: Path) -> None:
     intake.connection.to_parquet(rows, path, compression="zstd")
 
 
-def _keep_malformed(intake: Intake, staged: Staged) -> None:
+def _keep_malformed(intake: Intake, staged: Staged) -> int:
+    """Keep the lines that are no row but those of forgotten people, and return how many there were in all."""
     if staged.malformed is None or not _rows(staged.malformed):
-        return
-    target = intake.quarantine / malformed_file(staged.table)
-    if intake.people.key is None:
-        shutil.move(staged.malformed, target)
-        return
+        return 0
+    lines = pq.read_table(staged.malformed)
     # a line that is no row may hold an id anywhere
-    lines = intake.connection.read_parquet(staged.malformed)
-    _write(intake, lines.mutate(text=ibis.null("string")), target)
+    register, texts = intake.people.register, lines["text"].to_pylist()
+    kept = lines if register.empty else lines.filter(pa.array([not register.mentioned_in(text) for text in texts]))
+    if intake.people.key is not None:
+        kept = kept.set_column(kept.column_names.index("text"), "text", pa.nulls(kept.num_rows, pa.string()))
+    pq.write_table(kept, intake.quarantine / malformed_file(staged.table), compression="zstd")
+    return int(lines.num_rows)
 
 
-def _counted(intake: Intake, staged: Staged) -> TableIntake:
+def _counted(intake: Intake, staged: Staged, *, malformed: int) -> TableIntake:
     connection, table = intake.connection, staged.table
     path = intake.tables / f"{table}.parquet"
     kept = connection.read_parquet(path)
-    malformed = intake.quarantine / malformed_file(table)
-    lost = {MALFORMED: _rows(malformed)} if malformed.exists() else {}
+    lines = intake.quarantine / malformed_file(table)
+    lost = {MALFORMED: _rows(lines)} if lines.exists() and _rows(lines) else {}
     every = connection.read_parquet(staged.path)
     fates = every.group_by(FATE, col.RULE).agg(rows=every.count()).order_by(col.RULE).to_pyarrow().to_pylist()
     by_fate = {fate: {each[col.RULE]: each["rows"] for each in fates if each[FATE] == fate.value} for fate in Fate}
     day = next((DAY_OF[name] for name in REQUIRED[table] if name in DAY_OF), None)
     span = kept.agg(first=kept[day].min(), last=kept[day].max()).to_pyarrow().to_pylist()[0] if day else {}
     counted = TableIntake(
-        read=_rows(staged.path) + sum(lost.values()),
+        read=_rows(staged.path) + malformed,
         kept=_rows(path),
         rejected={**lost, **by_fate[Fate.REJECTED]},
         set_aside=by_fate[Fate.SET_ASIDE],
-        forgotten=sum(by_fate[Fate.FORGOTTEN].values()),
+        forgotten=sum(by_fate[Fate.FORGOTTEN].values()) + malformed - sum(lost.values()),
         duplicates=_repeats(path),
         first_day=span.get("first"),
         last_day=span.get("last"),

@@ -53,7 +53,10 @@ class People:
         if self.register.empty:
             return None
         ids = [name for name in (OWN_ID, col.CUSTOMER_ID, col.SOURCE_ID) if name in rows.columns]
-        found = [self.register.matches(rows[name]).fill_null(False) for name in ids]
+        found = [self.register.matches(rows[name]) for name in ids]
+        if self.key is not None:
+            # a person may have been forgotten by the pseudonym alone: the tables keep no other id
+            found += [self.register.matches(hashed(rows[name], self.key)) for name in ids]
         return ibis.or_(*found) if found else None
 
     def known_as(self, value: ir.StringValue) -> ir.StringValue:

@@ -1,5 +1,4 @@
 import csv
-import os
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -133,21 +132,24 @@ def test_run_is_refused_when_no_line_is_usable(tmp_path: Path, rows: Rows) -> No
         ingest(workspace(tmp_path, rows), today=TODAY)
 
 
-def test_run_is_refused_when_a_line_is_cut(tmp_path: Path) -> None:
-    config = workspace(tmp_path, GOOD)
+def test_lines_that_are_no_row_are_rejected_when_the_file_is_cut_or_broken(tmp_path: Path) -> None:
+    config = workspace(tmp_path, GOOD, intake={"max_rejected_share": 0.5})
     with (tmp_path / "lines.csv").open("a") as file:
-        file.write("8,2024-06")
-    with pytest.raises(SourceError, match=r"order_lines: .*CSV Error on Line: 5, Expected Number of") as caught:
-        ingest(config, today=TODAY)
-    assert "\n" not in caught.value.message
+        file.write("8,2024-06-01,p,o,1,5,0,too,many\n8,2024-06")
+    counted = ingest(config, today=TODAY).tables[col.ORDER_LINES]
+    assert (counted.read, counted.kept, counted.rejected) == (5, 3, {"malformed_line": 2})
+    assert [(row["line"], row["text"]) for row in quarantined(config, "malformed_order_lines")] == [
+        (5, "8,2024-06-01,p,o,1,5,0,too,many"),
+        (6, "8,2024-06"),
+    ]
 
 
-def test_run_is_refused_when_the_text_is_not_utf8(tmp_path: Path) -> None:
-    config = workspace(tmp_path, GOOD)
+def test_rows_are_rejected_when_their_text_is_not_utf8(tmp_path: Path) -> None:
+    config = workspace(tmp_path, GOOD, intake={"max_rejected_share": 0.5})
     with (tmp_path / "lines.csv").open("ab") as file:
-        file.write("Müller,2024-06-01,,,,,\n".encode("latin-1"))
-    with pytest.raises(SourceError, match=r"order_lines: .*Line: 5, Invalid unicode .* not utf-8"):
-        ingest(config, today=TODAY)
+        file.write("M\u00fcller,2024-06-01,,,,,\n".encode("latin-1"))
+    assert ingest(config, today=TODAY).tables[col.ORDER_LINES].rejected == {"wrong_encoding": 1}
+    assert quarantined(config)[0]["customer_id"] == "M\ufffdller"
 
 
 def test_absent_columns_and_tables_are_said_once_when_only_customer_and_day_are_there(tmp_path: Path) -> None:
@@ -183,8 +185,12 @@ def test_old_tables_stay_when_the_intake_dies_at_the_swap(tmp_path: Path, monkey
     config = workspace(tmp_path, GOOD)
     before = ingest(config, today=TODAY)
     write(tmp_path / "lines.csv", GOOD[:1])
+
+    def dies(new: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("training.ingest.put_in_place", dies)
         with pytest.raises(KeyboardInterrupt):
             ingest(config, today=TODAY)
     assert load_report(config) == before
@@ -226,7 +232,8 @@ def test_tables_are_read_again_on_another_day_when_rows_lay_in_the_future(tmp_pa
 def test_progress_is_told_when_a_table_begins(tmp_path: Path) -> None:
     said: list[str] = []
     ingest(workspace(tmp_path, GOOD), today=TODAY, progress=lambda text, share=None: said.append(text))
-    assert [text for text in said if "order" in text] == ["reading order lines", "writing order lines"]
+    told = [text for text in said if "order" in text]
+    assert list(dict.fromkeys(told)) == ["reading order lines", "writing order lines"]
 
 
 def test_report_is_refused_when_there_is_none_or_it_is_damaged(tmp_path: Path) -> None:

@@ -75,13 +75,15 @@ def test_ids_are_pseudonyms_everywhere_when_they_are_hashed(shop: Path) -> None:
 
 def test_forgotten_person_is_left_out_by_every_id_when_the_source_still_has_them(shop: Path) -> None:
     config = settings(shop)
+    with (shop / "lines.csv").open("a") as file:
+        file.write("member,2024-01-01,too,many\nother,2024-01-01,too,many\n")
     register_path(config).parent.mkdir()
-    Register("salt").add(["member"]).save(register_path(config))
+    Register("5a17" * 8).add(["member"]).save(register_path(config))
     report = ingest(config, today=date(2024, 6, 1))
     assert customers(config) == ["other", "two"]
     lines, identities = report.tables[col.ORDER_LINES], report.tables[col.IDENTITIES]
-    assert (lines.read, lines.kept, lines.forgotten) == (5, 2, 3)
+    assert (lines.read, lines.kept, lines.forgotten, lines.rejected) == (7, 2, 4, {"malformed_line": 1})
     assert (identities.read, identities.kept, identities.forgotten) == (7, 1, 2)
     assert ingest(config, today=date(2024, 6, 1)).key == report.key
-    Register("salt").save(register_path(config))
+    Register("5a17" * 8).save(register_path(config))
     assert ingest(config, today=date(2024, 6, 1)).key != report.key

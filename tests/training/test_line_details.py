@@ -34,7 +34,7 @@ LINES: list[dict[str, str]] = [
 @pytest.fixture
 def intake(tmp_path: Path) -> Intake:
     limits = RuleLimits(date(2000, 1, 1), date(2024, 6, 30))
-    return Intake(connect(tmp_path), tmp_path, "UTC", (), limits, People(Register("salt")), False, silent)
+    return Intake(connect(tmp_path), tmp_path, "UTC", (), limits, People(Register("5a17" * 8)), False, silent)
 
 
 def staged(intake: Intake) -> Staged:

@@ -1,5 +1,7 @@
 """What the file says of how a table's values are written: the decimal sign, the times, ids that went through floats."""
 
+import math
+import re
 from collections.abc import Sequence
 
 from models import columns as col
@@ -86,6 +88,10 @@ def _float_ids(profile: Profile, entries: Sequence[Entry]) -> list[Entry]:
     ]
     if not ids:
         return []
-    example = profile.columns[ids[0].value].values.dropna().iloc[0]
-    reason = f"every id is a whole number with a fraction, as {example}"
+    column = profile.columns[ids[0].value]
+    example = next(value for value in column.values.dropna() if re.fullmatch(r"\d+\.0+", value))
+    share = (
+        "every id" if column.through_floats == 1 else f"{math.floor(1000 * column.through_floats) / 10} % of the ids"
+    )
+    reason = f"{share} is a whole number with a fraction, as {example}; others stay as they are"
     return [Entry("float_ids", [entry.key for entry in ids], reason)]

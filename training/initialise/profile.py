@@ -77,10 +77,11 @@ class Column:
         return self.filled / self.distinct if self.distinct else 0.0
 
     @cached_property
-    def through_floats(self) -> bool:
-        """Whether all values are whole numbers written with a fraction: 17850.0."""
+    def through_floats(self) -> float:
+        """How many values are whole numbers written with a fraction, as 17850.0; 0 = hardly any, or not text."""
         filled = self.values.dropna()
-        return bool(len(filled)) and bool(filled.str.fullmatch(r"\d+\.0+").all())
+        share = float(filled.str.fullmatch(r"\d+\.0+").mean()) if len(filled) else 0.0
+        return share if share >= _NUMERIC else 0.0
 
     @cached_property
     def is_time_of_day(self) -> bool:

@@ -11,13 +11,13 @@ import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
 from models.source_settings import Notation
+from training.initialise.day_order import MIXED, day_order
 from training.notation import time_of
 
 _LOOKED_AT = 2_000  # different values of one shape that decide
 _LONGEST = 45  # characters
 _LEAST = 0.8  # share of the values that must be times
 _WAYS = 16  # of writing that are tried
-_MIXED = 0.005  # below this share a second way of writing is dirt
 _EARLIEST, _LATEST = datetime(1970, 1, 2), datetime(2100, 1, 1)  # noqa: DTZ001
 _STAMP_EARLIEST, _STAMP_LATEST = datetime(1990, 1, 1), datetime(2040, 1, 1)  # noqa: DTZ001
 _STAMPS = ("unix", "unix_ms", "%Y%m%d", "%Y%m%d%H%M", "%Y%m%d%H%M%S")  # may be ids or amounts as well
@@ -102,13 +102,14 @@ def times_of(values: "pd.Series[str]", different: "pd.Series[int]", bench: Backe
     likely = [
         written
         for written, count in sorted(shapes.items(), key=lambda item: -item[1])[:_WAYS]
-        if count > _MIXED * counts.sum() or (written not in _STAMPS and count > 1)
+        if count > MIXED * counts.sum() or (written not in _STAMPS and count > 1)
     ]
     if not likely or sum(shapes.values()) < _LEAST * counts.sum():
         return None
     read = _read(counts, likely, bench)
-    order, note, instead = _day_or_month(read, likely, values)
-    formats, share = _fewest(read, order, counts)
+    settled = day_order(read, likely, values)
+    note = settled.note
+    formats, share = _fewest(read, settled.order, counts)
     if share < (0.97 if any(written in _STAMPS for written in formats) else _LEAST) or not formats:
         return None
     if len(formats) > 1:
@@ -121,7 +122,7 @@ def times_of(values: "pd.Series[str]", different: "pd.Series[int]", bench: Backe
         with_offset=len(zoned) > len(counts.index[:50]) / 2 or stamp,
         has_clock=stamp or any("%H" in w or "%I" in w for w in formats) or ":" in str(counts.index[0]),
         note=note,
-        instead=_fewest(read, instead, counts)[0] if instead else (),
+        instead=_fewest(read, settled.instead, counts)[0] if settled.instead else (),
     )
 
 
@@ -180,56 +181,6 @@ def _read(counts: "pd.Series[float]", likely: Sequence[str], bench: Backend) -> 
     return by_value
 
 
-def _day_or_month(
-    read: pd.DataFrame, likely: Sequence[str], values: "pd.Series[str]"
-) -> tuple[list[str], str, list[str]]:
-    """Return the ways in the order in which to take them, why, and the other reading where it is as good."""
-    days = [written for written in likely if re.match(r"%d[-/.]%m", written)]
-    months = [written for written in likely if re.match(r"%m[-/.]%d", written)]
-    if not days or not months:
-        return list(likely), "", []
-    by_day, by_month = read[days].bfill(axis=1).iloc[:, 0], read[months].bfill(axis=1).iloc[:, 0]
-    only_day, only_month = by_day.notna() & by_month.isna(), by_month.notna() & by_day.isna()
-    day_order = [w for w in likely if w not in months]
-    month_order = [w for w in likely if w not in days]
-    if only_day.any() and only_month.any():
-        weights = values.value_counts().reindex(read.index)
-        first_day = weights[only_day].sum() >= weights[only_month].sum()
-        minor = weights[only_month if first_day else only_day].sum() / weights.sum()
-        if minor < _MIXED:
-            return (day_order, "day first", []) if first_day else (month_order, "month first", [])
-        both = [*days, *months] if first_day else [*months, *days]
-        other = [*months, *days] if first_day else [*days, *months]
-        rest = [w for w in likely if w not in both]
-        return both + rest, "day first and month first are mixed", other + rest
-    if only_day.any():
-        return day_order, f"day first: {only_day[only_day].index[0]}", []
-    if only_month.any():
-        return month_order, f"month first: {only_month[only_month].index[0]}", []
-    verdict = _by_order(values.map(by_day), values.map(by_month))
-    if verdict is None:
-        return day_order, "day or month first cannot be told: no day is beyond 12", month_order
-    day_first, why = verdict
-    return (day_order, f"day first: {why}", []) if day_first else (month_order, f"month first: {why}", [])
-
-
-def _by_order(by_day: "pd.Series[pd.Timestamp]", by_month: "pd.Series[pd.Timestamp]") -> tuple[bool, str] | None:
-    """Tell the reading by what the file's rows look like under it: in order, or without gaps."""
-    by_day, by_month = by_day.dropna(), by_month.dropna()
-    if by_day.nunique() < 3:
-        return None
-    rising = [
-        max((d >= pd.Timedelta(0)).mean(), (d <= pd.Timedelta(0)).mean())
-        for d in (by_day.diff().iloc[1:], by_month.diff().iloc[1:])
-    ]
-    if max(rising) > 0.99 and min(rising) < max(rising) - 0.0005 and min(rising) < 0.999:
-        return rising[0] > rising[1], "only so are the rows in the order of time"
-    dense = [days.dt.normalize().nunique() / ((days.max() - days.min()).days + 1) for days in (by_day, by_month)]
-    if max(dense) > 0.5 and min(dense) < max(dense) / 3:
-        return dense[0] > dense[1], "otherwise only a few days of each month would have orders"
-    return None
-
-
 def _fewest(read: pd.DataFrame, order: Sequence[str], counts: "pd.Series[float]") -> tuple[tuple[str, ...], float]:
     """Return the ways that read the values, the one that reads most first."""
     left, chosen = counts, list[str]()
@@ -237,7 +188,7 @@ def _fewest(read: pd.DataFrame, order: Sequence[str], counts: "pd.Series[float]"
     while len(left):
         gains = {written: float(left[fits.reindex(left.index)].sum()) for written, fits in read_by.items()}
         best = max(gains, key=lambda written: gains[written], default=None)
-        least = _MIXED * counts.sum() if best in _STAMPS else 1
+        least = MIXED * counts.sum() if best in _STAMPS else 1
         if best is None or gains[best] <= least:
             break
         chosen.append(best)

@@ -64,7 +64,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
         id commande; numero pedido; id pedido; pedido; numero de pedido; factura
         """,
         """
-        transaction; session id; user session; document no; doc no; check no; visit id; trip id; beleg;
+        oid; transaction; session id; user session; document no; doc no; check no; visit id; trip id; beleg;
         commande
         """,
     ),
@@ -79,7 +79,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
         artikel id; produkt; produkt id; produktnummer; ref article; code article; code produit; produit;
         reference; articulo; producto; codigo producto; id producto; codigo articulo
         """,
-        "code; variant id; style; style code; model; 商品; 产品; 宝贝id; ref; referencia",
+        "pid; code; variant id; style; style code; model; 商品; 产品; 宝贝id; ref; referencia",
     ),
     col.QUANTITY: (
         """
@@ -88,7 +88,7 @@ NAMES: Mapping[str, tuple[str, str]] = {
         num items; item count; 数量; 件数; 购买数量; 销售数量; 销量; 商品数量; 购买件数; 個数; menge; anzahl;
         stueckzahl; stuckzahl; quantite; qte; cantidad; unidades
         """,
-        "count; number; volume; num; amount; sold; stuck; stueck; nombre",
+        "q; qnt; count; number; volume; num; amount; sold; stuck; stueck; nombre",
     ),
     UNIT_PRICE: (
         """

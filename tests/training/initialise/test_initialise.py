@@ -188,6 +188,22 @@ def test_all_ways_of_writing_are_listed_when_a_column_mixes_them(tmp_path: Path)
     assert "3 ways of writing in one column" in made.path.read_text()
 
 
+def test_the_day_is_first_before_a_full_stop_when_the_month_is_first_elsewhere(tmp_path: Path) -> None:
+    made = times(tmp_path, [f"1/{day}/2024" for day in range(1, 29)] + [f"0{day}.02.2024" for day in range(1, 10)])
+    assert lines_of(made)["times"] == ["%m/%d/%Y", "%d.%m.%Y"]
+
+
+def test_float_ids_are_seen_when_a_few_ids_are_others(tmp_path: Path) -> None:
+    rows = "".join(f"{17850 + i % 40}.0,2024-01-{1 + i % 28:02}\n" for i in range(90)) + "007,2024-01-02\n"
+    made = initialise(csv(tmp_path, f"customer,date\n{rows}"), tmp_path)
+    assert lines_of(made)["float_ids"] == ["customer_id"]
+    assert "98.9 % of the ids" in made.path.read_text()
+
+
+def test_ids_are_left_alone_when_they_went_through_no_floats(tmp_path: Path) -> None:
+    assert "float_ids" not in lines_of(initialise(csv(tmp_path, VISITS), tmp_path))
+
+
 def test_seconds_since_1970_are_recognised(tmp_path: Path) -> None:
     assert lines_of(times(tmp_path, [str(1_700_000_000 + 86_400 * day) for day in range(60)]))["times"] == ["unix"]
 
@@ -263,6 +279,17 @@ def test_files_of_a_folder_are_one_table_when_their_columns_are_equal(tmp_path: 
     made = initialise(str(tmp_path / "orders"), tmp_path)
     assert lines_of(made)["path"] == "orders"
     assert "guessed from all 270 rows" in made.path.read_text()
+
+
+def test_sheets_of_a_workbook_are_one_table_when_their_columns_are_equal(tmp_path: Path) -> None:
+    frame = shops.online_retail()
+    with pd.ExcelWriter(tmp_path / "shop.xlsx") as book:
+        frame[:200].to_excel(book, sheet_name="Year 1", index=False)
+        frame[200:].to_excel(book, sheet_name="Year 2", index=False)
+    lines = lines_of(initialise(str(tmp_path / "shop.xlsx"), tmp_path))
+    assert lines["sheets"] == ["Year 1", "Year 2"]
+    assert lines["columns"]["amount"] == "Quantity * UnitPrice"
+    assert lines["set_aside"] == {"no_product": "StockCode = 'POST'"}
 
 
 def test_an_archive_is_read(tmp_path: Path) -> None:
