@@ -545,7 +545,7 @@ def _log() -> Progress:
     """Return what prints each step once."""
     said: list[str] = []
 
-    def step(text: str, share: float | None = None) -> None:
+    def step(text: str, share: float | None = None) -> None:  # noqa: ARG001 - a log has no bar
         if said[-1:] != [text]:
             said.append(text)
             complaints.print(f"... {text}", markup=False)

@@ -91,7 +91,8 @@ class TableSource(Notation):
     query: str | None = Field(default=None, min_length=1, description="A query to the database.")
     columns: dict[str, str] = Field(
         default_factory=dict,
-        description="Our column name -> the source's column, or an expression over its columns: 'quantity * price'.",
+        description="Our column name -> the source's column, or an expression over its columns ('quantity * price'); "
+        "'' = none, although the source has one of this name.",
     )
     separator: str | None = Field(
         default=None, description="Of a text file: one character or 'whitespace'; default: seen in its first line."

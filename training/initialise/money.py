@@ -11,7 +11,7 @@ from training.initialise.entries import identifier
 from training.initialise.evidence import is_count
 from training.initialise.profile import Column
 from training.initialise.recognise import Recognised, quoted
-from training.initialise.vocabulary import name_score
+from training.initialise.vocabulary import SURE, name_score
 
 _GROWS, _STAYS = 0.6, 0.4  # exponent of the quantity in the price
 _LEAST_ROWS = 30
@@ -105,17 +105,28 @@ def _one(column: Column, quantity: Column | None, product: Column | None, *, nam
     made = Money(times, f"{own}; one unit's, so times the quantity", used=(quantity.name, column.name))
     plain = Money(column.name, own, used=(column.name,))
     if power is not None and power > _GROWS:
-        against = " - against its name" if named_price else ""
-        return Money(column.name, f"{own}; grows with the quantity, so the line's total{against}", used=(column.name,))
+        why = "grows with the quantity, so the line's total"
+        return _against(plain, made, f"{own}; {why}", names.UNIT_PRICE if named_price else "", column)
     if power is not None and power < _STAYS:
-        why = "; the same whatever the quantity, so one unit's" + ("" if named_price else " - against its name")
-        return Money(times, own + why, used=(quantity.name, column.name))
+        why = "the same whatever the quantity, so one unit's"
+        return _against(made, plain, f"{own}; {why}", "" if named_price else col.AMOUNT, column)
     if bool((quantity.numbers.dropna().abs() == 1).all()):
         return made if named_price else plain
     doubtful = name_score(names.UNIT_PRICE, column.name) and name_score(col.AMOUNT, column.name)
     chosen, other = (made, plain) if named_price else (plain, made)
     question = f"is {quoted(column.name)} the price of one unit, or of the whole line?" if doubtful else ""
     return Money(chosen.value, chosen.reason, question, (str(other.value),) if doubtful else (), chosen.used)
+
+
+def _against(chosen: Money, other: Money, reason: str, named: str, column: Column) -> Money:
+    """Take what the values say; ask where a plain name says otherwise."""
+    if not named:
+        return Money(chosen.value, reason, used=chosen.used)
+    sure = name_score(named, column.called) == SURE
+    question = f"the name of {quoted(column.name)} says otherwise than its values: which is right?" if sure else ""
+    return Money(
+        chosen.value, f"{reason} - against its name", question, (str(other.value),) if sure else (), chosen.used
+    )
 
 
 def _power(column: Column, quantity: Column, product: Column | None) -> float | None:

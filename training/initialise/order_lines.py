@@ -55,6 +55,13 @@ def order_lines_guess(profile: Profile, found: Recognised) -> TableGuess:
         used.add(clock.name)
     used |= set(details_of(found))
     columns = list(profile.columns.values())
+    written = {entry.key for entry in entries}
+    # a column that bears our name is taken unless the mapping empties it
+    unwanted = [each.name for each in columns if each.name in _OURS - used - written]
+    entries += [
+        Entry(name, "", f"the column of this name is left out: {money.left_out.get(name, 'its values do not look like one')}")
+        for name in unwanted
+    ]
     return TableGuess(
         col.ORDER_LINES,
         profile.sample,
@@ -184,7 +191,6 @@ def products_from_lines(found: Recognised) -> TableGuess | None:
 def _left_out(columns: list[Column], used: set[str], money: Money) -> list[str]:
     return [
         f"{quoted(column.name)} ({money.left_out.get(column.name, column.described)})"
-        + ("; rename it where it is made if it is not to be read: it is named as ours" * (column.name in _OURS))
         for column in columns
         if column.name not in used
     ]

@@ -79,7 +79,10 @@ class _Place:
             # further columns of customers may become attributes
             if ours not in known and (self.table != col.CUSTOMERS or _is_helper(ours)):
                 raise self._no_column_of_ours(ours, known, self.table)
-            expressions[ours] = self.expression(text, ours, f"source.{self.table}.columns")
+            if text.strip():
+                expressions[ours] = self.expression(text, ours, f"source.{self.table}.columns")
+            else:
+                expressions.pop(ours, None)
         for ours in REQUIRED[self.table]:
             if ours not in expressions:
                 raise ContractError(

@@ -221,6 +221,14 @@ def test_an_amount_is_a_price_or_a_total_by_question_when_nothing_tells(tmp_path
     assert any("the price of one unit, or of the whole line?" in question for question in made.questions)
 
 
+def test_a_total_is_asked_for_when_its_values_say_a_price(tmp_path: Path) -> None:
+    rows = "".join(f"c{i % 7},2024-01-{1 + i % 28:02},p{i % 5},{1 + i % 3},{2 + i % 5}.50\n" for i in range(90))
+    made = initialise(csv(tmp_path, f"customer,date,sku,qty,amount\n{rows}"), tmp_path)
+    assert lines_of(made)["columns"]["amount"] == "qty * amount"
+    assert '# amount = "amount"' in made.path.read_text()
+    assert any("says otherwise than its values" in question for question in made.questions)
+
+
 def test_the_order_s_total_is_no_line_s_amount(tmp_path: Path) -> None:
     frame = shops.woocommerce().drop(columns=["Item Cost", "Line Total"])
     frame.to_csv(tmp_path / "orders.csv", index=False)

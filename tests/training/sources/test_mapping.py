@@ -49,6 +49,14 @@ def test_columns_bear_our_names_when_they_are_mapped_in_any_case(connection: Bac
     ]
 
 
+def test_column_of_our_name_is_not_taken_when_the_mapping_empties_it(connection: Backend) -> None:
+    row: dict[str, str | None] = {"discount": "10 %", "amount": "2.50"}
+    assert lines(connection, row) == [row]
+    assert lines(connection, row, columns={"discount": ""}) == [{"amount": "2.50"}]
+    with pytest.raises(ContractError, match="no column 'customer_id'"):
+        lines(connection, row, columns={"customer_id": ""})
+
+
 def test_derived_column_carries_its_operands_when_a_row_has_any(connection: Backend) -> None:
     columns = {"amount": "quantity * price"}
     found = lines(
