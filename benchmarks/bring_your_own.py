@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # tests/ is no installed package
 
+from models.settings import CONFIG_FILE
 from service.demonstration import demonstrate
 from tests.raw_histories import HISTORIES
 
@@ -30,8 +31,10 @@ def main(folder: Path, names: list[str]) -> None:
     for name in names or HISTORIES:
         workspace = folder / name.replace(" ", "-")
         workspace.mkdir(parents=True)
-        told = HISTORIES[name].put(workspace)
-        took = {word: command(workspace, word, *([told] if word == "init" else [])) for word in COMMANDS[:-1]}
+        took = {"init": command(workspace, "init", HISTORIES[name].put(workspace))}
+        with (workspace / CONFIG_FILE).open("a", encoding="utf-8") as config:
+            config.write(HISTORIES[name].edit)
+        took |= {word: command(workspace, word) for word in COMMANDS[1:-1]}
         started = time.monotonic()
         answered = {question.split()[1].removeprefix("/v1/") for question, _ in demonstrate(workspace / "releases")}
         took["calls"] = time.monotonic() - started
