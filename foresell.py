@@ -1,8 +1,7 @@
 """The command line: one thin function a command. The wall clock is read here and nowhere else."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
@@ -10,11 +9,9 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 
 import models
+from models import columns as col
 from models.errors import (
     ChallengerRefusedError,
     ConfigError,
@@ -27,7 +24,8 @@ from models.errors import (
 from models.prediction import BatchOptions, Prediction
 from models.release import Manifest, Releases
 from models.settings import Settings, load_settings
-from training.progress import Progress, silent
+from training.progress import Progress
+from training.terminal import complain, console, show, steps
 
 if TYPE_CHECKING:
     from training.run import Trainer
@@ -35,10 +33,6 @@ if TYPE_CHECKING:
 USER_MISTAKE = 2
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-# a log has no width of its own, and a table that is cut says nothing
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-complaints = Console(stderr=True, highlight=False, soft_wrap=True)
-
 Workspace = Annotated[Path, typer.Option("--workspace", "-w", help="The folder that holds foresell.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Predictions; default: all.", metavar="[PREDICTION]...")]
@@ -50,7 +44,7 @@ def main() -> NoReturn:
     try:
         app(standalone_mode=False)
     except ForesellError as error:
-        complaints.print(f"foresell: {error.message}", markup=False)
+        complain(error.message)
         sys.exit(USER_MISTAKE)
     except typer.Exit as leaving:
         sys.exit(leaving.exit_code)
@@ -59,16 +53,15 @@ def main() -> NoReturn:
     except OSError as error:
         if error.errno is None:
             raise
-        complaints.print(
-            f"foresell: {error.strerror}: {error.filename2 or error.filename or 'writing'}; check the path, its "
-            "permissions and the space on the disk",
-            markup=False,
+        complain(
+            f"{error.strerror}: {error.filename2 or error.filename or 'writing'}; check the path, its permissions and "
+            "the space on the disk"
         )
         sys.exit(USER_MISTAKE)
     except Exception as error:
         if not hasattr(error, "format_message"):  # click's own complaints about the command line
             raise
-        complaints.print(f"foresell: {error.format_message()}", markup=False)
+        complain(error.format_message())
         sys.exit(USER_MISTAKE)
     sys.exit(0)
 
@@ -124,7 +117,8 @@ def train(
         for prediction in wanted:
             check_method(prediction, method)
     with steps(quiet=json) as step:
-        lines, refused = _each(wanted, lambda prediction: _train(settings, prediction, step, method))
+        possible = wanted if names else _possible(wanted, settings, step)
+        lines, refused = _each(possible, lambda prediction: _train(settings, prediction, step, method))
     _tell(lines, refused, json=json)
 
 
@@ -143,7 +137,8 @@ def promote(
     if version and len(wanted) != 1:
         raise UnknownPredictionError("--version needs exactly one prediction, e.g. foresell promote churn --version 3")
     with steps(quiet=json) as step:
-        lines, refused = _each(wanted, lambda prediction: _promote(settings, prediction, step, version))
+        possible = wanted if names else _possible(wanted, settings, step)
+        lines, refused = _each(possible, lambda prediction: _promote(settings, prediction, step, version))
     _tell(lines, refused, json=json)
 
 
@@ -331,12 +326,12 @@ def demo(workspace: Workspace = HERE) -> None:
     settings = _settings(workspace)
     check(workspace)
     with steps() as step:
-        for prediction in _wanted(settings, None):
+        for prediction in _possible(_wanted(settings, None), settings, step):
             try:
                 trainer = _trainer(settings, prediction, step)
                 trained = _train(settings, prediction, step, trainer=trainer)
             except NotEnoughDataError as error:
-                complaints.print(f"foresell: {_of(prediction, error).message}", markup=False)
+                complain(_of(prediction, error).message)
                 continue
             console.print(f"{prediction.name}: {trained['sentence']}", markup=False)
             # what was read to train is not read again
@@ -361,6 +356,19 @@ def _wanted(settings: Settings, names: list[str] | None) -> tuple[Prediction, ..
     if not names:
         return models.predictions(settings.models)
     return tuple(models.prediction_named(name, settings.models) for name in names)
+
+
+def _possible(wanted: Sequence[Prediction], settings: Settings, step: Progress) -> list[Prediction]:
+    """Leave out what cannot be with the columns that there are, and say so: that is no fault of the others."""
+    absent = _intake(settings, step).tables[col.ORDER_LINES].absent
+    possible: list[Prediction] = []
+    for prediction in wanted:
+        lacking = [column for column in prediction.needs if column in absent]
+        if lacking:
+            complain(f"{prediction.name} is left out: the order lines have no {', '.join(lacking)}")
+        else:
+            possible.append(prediction)
+    return possible
 
 
 def _each(
@@ -388,7 +396,7 @@ def _tell(lines: list[dict[str, Any]], refused: list[ForesellError], *, json: bo
     if lines:
         show(lines if json else "\n".join(f"{line['prediction']}: {line['sentence']}" for line in lines))
     for error in refused[:-1]:
-        complaints.print(f"foresell: {error.message}", markup=False)
+        complain(error.message)
     if refused:
         raise refused[-1]
 
@@ -477,7 +485,7 @@ def _publish(settings: Settings, step: Progress, as_of: date | None = None) -> M
         progress=step,
     )
     for name in published.left_out:
-        complaints.print(f"foresell: {name} has no champion and is not in the release: train and promote it")
+        complain(f"{name} has no champion and is not in the release: train and promote it")
     return published.manifest
 
 
@@ -511,43 +519,3 @@ def _release_sentence(manifest: Manifest) -> str:
 
 def _today(settings: Settings) -> date:
     return datetime.now(ZoneInfo(settings.features.timezone)).date()
-
-
-def show(content: Any) -> None:
-    """Print a result: JSON for machines (a dict or a list), anything else for people."""
-    if isinstance(content, dict | list):
-        sys.stdout.write(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode() + "\n")
-    else:
-        console.print(content, markup=False) if isinstance(content, str) else console.print(content)
-
-
-@contextmanager
-def steps(*, quiet: bool = False) -> Iterator[Progress]:
-    """Show what is being done, how much of it and for how long; a log gets a line a step."""
-    if quiet or not complaints.is_terminal:
-        yield silent if quiet else _log()
-        return
-    text = TextColumn("{task.description}", markup=False)
-    columns = (SpinnerColumn(), text, BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=complaints, transient=True) as bars:
-        task = bars.add_task("starting", total=None)
-
-        def step(text: str, share: float | None = None) -> None:
-            if text != bars.tasks[task].description:
-                bars.reset(task, description=text, total=None)
-            if share is not None:
-                bars.update(task, completed=share, total=1)
-
-        yield step
-
-
-def _log() -> Progress:
-    """Return what prints each step once."""
-    said: list[str] = []
-
-    def step(text: str, share: float | None = None) -> None:  # noqa: ARG001 - a log has no bar
-        if said[-1:] != [text]:
-            said.append(text)
-            complaints.print(f"... {text}", markup=False)
-
-    return step

@@ -16,12 +16,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # tests/ is no installed package
 
-from models.settings import CONFIG_FILE
 from service.demonstration import demonstrate
 from tests.raw_histories import HISTORIES
 
 COMMANDS = ("init", "check", "train", "promote", "publish", "calls")
-REFUSED = 2
 
 
 def main(folder: Path, names: list[str]) -> None:
@@ -32,8 +30,6 @@ def main(folder: Path, names: list[str]) -> None:
         workspace = folder / name.replace(" ", "-")
         workspace.mkdir(parents=True)
         took = {"init": command(workspace, "init", HISTORIES[name].put(workspace))}
-        with (workspace / CONFIG_FILE).open("a", encoding="utf-8") as config:
-            config.write(HISTORIES[name].edit)
         took |= {word: command(workspace, word) for word in COMMANDS[1:-1]}
         started = time.monotonic()
         answered = {question.split()[1].removeprefix("/v1/") for question, _ in demonstrate(workspace / "releases")}
@@ -48,7 +44,7 @@ def command(workspace: Path, *words: str) -> float:
     code = [sys.executable, "-c", "import foresell; foresell.main()", *words]
     done = subprocess.run(code, cwd=workspace, capture_output=True, text=True, check=False)  # noqa: S603
     print(done.stdout, done.stderr, sep="", file=sys.stderr)
-    if done.returncode not in (0, REFUSED):
+    if done.returncode:
         sys.exit(f"foresell {words[0]} left with {done.returncode}")
     return time.monotonic() - started
 

@@ -22,13 +22,10 @@ class RawHistory:
         Puts the raw files into a folder, and returns what ``foresell init`` is told.
     refused : tuple of str
         The predictions that cannot be: the others go on.
-    edit : str
-        What is added to ``foresell.toml``, as ``foresell check`` says: shorter horizons for a short history.
     """
 
     put: Callable[[Path], str]
     refused: tuple[str, ...] = ()
-    edit: str = ""
 
 
 def complete_journey(folder: Path) -> str:
@@ -84,20 +81,10 @@ def customer_and_date(folder: Path) -> str:
 
 
 NO_PRODUCTS = ("next-best-product",)
-SHORT = """
-[predictions.churn]
-horizon = 14
-[predictions.repurchase]
-horizons = [7, 14]
-[predictions.lookalike]
-horizon = 14
-[predictions.next-best-product]
-horizon = 14
-"""
 HISTORIES: Mapping[str, RawHistory] = {
     "complete-journey": RawHistory(complete_journey),
     "cdnow": RawHistory(cdnow, NO_PRODUCTS),
-    "ta-feng": RawHistory(ta_feng, edit=SHORT),
+    "ta-feng": RawHistory(ta_feng),
     "customer and date": RawHistory(customer_and_date, NO_PRODUCTS),
 }
 

@@ -42,7 +42,7 @@ def test_check_reports_rows_and_verdicts_when_the_source_is_sound(command: Comma
         (CONFIG.replace("active_days = 30", "active_days = 'often'"), "active_days = 'often'"),
         (CONFIG.replace("[predictions.churn]", "[predictions.chrun]"), r"[predictions.chrun]"),
         (CONFIG.replace('path = "orders.csv"', 'path = "other.csv"'), "other.csv"),
-        (CONFIG.replace('path = "orders.csv"', 'path = "."'), "folder"),
+        (CONFIG.replace('path = "orders.csv"', 'path = "."'), "foresell.toml is of no known kind"),
         (CONFIG + "\n[source.order_lines.columns]\namount = 'umsatz'\n", "umsatz"),
         ("[source]\nbuiltin = 'nobody'\n", "builtin = 'nobody'"),
         ("not toml", "is not TOML"),

@@ -101,7 +101,8 @@ def candidate(raw: RawTable, table: str, *, timezone: str, attributes: tuple[str
         columns[given(name)] = _is_given(sources[name])
         columns[written(name)] = sources[name]
         if kind == DECIMAL:
-            columns[number(name)] = float_of(values[name], raw.notation.decimal)
+            derived = number(name) in rows.columns
+            columns[number(name)] = rows[number(name)] if derived else float_of(values[name], raw.notation.decimal)
     details = _details(rows) if table == col.ORDER_LINES else {}
     columns |= details
     columns[SET_ASIDE] = rows[SET_ASIDE] if SET_ASIDE in rows.columns else ibis.null("string")

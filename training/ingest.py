@@ -20,7 +20,7 @@ from training.casting import attribute_columns
 from training.forgotten import Register, register_path
 from training.intake_identities import Joined, stage_identities
 from training.intake_report import IntakeReport, TableIntake, absence_notes, load_report, save_report
-from training.intake_tables import Intake, connect, stage, write_out
+from training.intake_tables import Intake, connect, stage, write_nothing, write_out
 from training.kept_tables import ANONYMOUS_SALES
 from training.last_day import last_complete_day
 from training.line_details import products_of, write_anonymous_sales
@@ -80,9 +80,11 @@ def ingest(settings: Settings, *, today: date, progress: Progress = silent) -> I
                 drop_exact_duplicates=settings.intake.drop_exact_duplicates,
                 progress=progress,
             )
-            joined = stage_identities(intake, raw.get(col.IDENTITIES))
-            counts = _take_in(replace(intake, people=joined.people), raw, settings)
-            counts[col.IDENTITIES] = write_out(intake, joined.staged)
+            joined = stage_identities(intake, raw[col.IDENTITIES]) if col.IDENTITIES in raw else None
+            counts = _take_in(replace(intake, people=joined.people) if joined else intake, raw, settings)
+            counts[col.IDENTITIES] = (
+                write_out(intake, joined.staged) if joined else write_nothing(intake, col.IDENTITIES)
+            )
             # before any refusal: a refused run still shows the rows that it rejected
             put_in_place(intake.quarantine, settings.quarantine)
             _refuse_the_unusable(counts, settings)
@@ -96,7 +98,7 @@ def ingest(settings: Settings, *, today: date, progress: Progress = silent) -> I
 
 def _take_in(intake: Intake, raw: dict[str, RawTable], settings: Settings) -> dict[str, TableIntake]:
     """Take in every table but the identities; the order lines first, which may say what the products are."""
-    staged = stage(intake, col.ORDER_LINES, raw.get(col.ORDER_LINES))
+    staged = stage(intake, col.ORDER_LINES, raw[col.ORDER_LINES])
     lines, products = settings.source.order_lines, settings.source.products
     counted = bool(lines and lines.count_anonymous)
     write_anonymous_sales(intake, staged, intake.tables / ANONYMOUS_SALES, counted=counted)
@@ -104,10 +106,13 @@ def _take_in(intake: Intake, raw: dict[str, RawTable], settings: Settings) -> di
     if lines and products and products.from_order_lines:
         raw[col.PRODUCTS] = products_of(intake, staged, lines)
         waiting[col.PRODUCTS] = stage(intake, col.PRODUCTS, raw[col.PRODUCTS])
-    return {
-        table: write_out(intake, waiting[table] if table in waiting else stage(intake, table, raw.get(table)))
-        for table in SCHEMAS
-    }
+    counts: dict[str, TableIntake] = {}
+    for table in SCHEMAS:
+        if table in raw:
+            counts[table] = write_out(intake, waiting.get(table) or stage(intake, table, raw[table]))
+        else:
+            counts[table] = write_nothing(intake, table)
+    return counts
 
 
 def ensure_tables(settings: Settings, *, today: date, progress: Progress = silent, anew: bool = False) -> IntakeReport:
@@ -190,7 +195,7 @@ def _by_rule(counted: TableIntake) -> str:
 def _report(
     intake: Intake,
     counts: dict[str, TableIntake],
-    joined: Joined,
+    joined: Joined | None,
     *,
     source: str,
     key: str,
@@ -208,8 +213,8 @@ def _report(
         last_complete_day=day,
         as_of=day + timedelta(days=1),
         tables=counts,
-        joined_ids=joined.ids,
-        joined_people=joined.count,
+        joined_ids=joined.ids if joined else 0,
+        joined_people=joined.count if joined else 0,
         notes=(*absence_notes(counts, present), *ends),
     )
 

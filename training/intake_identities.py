@@ -34,15 +34,15 @@ class Joined:
     count: int
 
 
-def stage_identities(intake: Intake, raw: RawTable | None) -> Joined:
+def stage_identities(intake: Intake, raw: RawTable) -> Joined:
     """Read and resolve the identities.
 
     Parameters
     ----------
     intake : Intake
         What the tables share.
-    raw : RawTable or None
-        The source's table; None = it has none.
+    raw : RawTable
+        The source's table.
 
     Raises
     ------
@@ -53,8 +53,6 @@ def stage_identities(intake: Intake, raw: RawTable | None) -> Joined:
     # ids are joined as the source has them
     plain = replace(intake, people=replace(people, key=None))
     staged = stage(plain, col.IDENTITIES, raw)
-    if raw is None:
-        return Joined(staged, people, 0, 0)
     intake.progress("joining identities")
     connection = intake.connection
     rows = connection.read_parquet(staged.path)

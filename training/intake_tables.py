@@ -104,7 +104,30 @@ def connect(folder: Path) -> Backend:
     return connection
 
 
-def stage(intake: Intake, table: str, raw: RawTable | None) -> Staged:
+def write_nothing(intake: Intake, table: str) -> TableIntake:
+    """Write an empty table that the source does not have, and its empty quarantine."""
+    schema = ibis.schema(schema_of(table, intake.attributes))
+    texts = {name: "string" for name, kind in schema.items() if INTAKE_SCHEMAS[table].get(name) != "date"}
+    out = ibis.schema({col.RULE: "string", **texts})
+    path = intake.tables / f"{table}.parquet"
+    files = {path: schema, **{intake.quarantine / name(table): out for name in (rejected_file, set_aside_file)}}
+    for file, columns in files.items():
+        file.parent.mkdir(exist_ok=True)
+        pq.write_table(columns.to_pyarrow().empty_table(), file, compression="zstd")
+    absent = tuple(name for name, kind in INTAKE_SCHEMAS[table].items() if kind != "date")
+    return TableIntake(
+        read=0,
+        kept=0,
+        rejected={},
+        duplicates=0,
+        first_day=None,
+        last_day=None,
+        absent=absent,
+        bytes=path.stat().st_size,
+    )
+
+
+def stage(intake: Intake, table: str, raw: RawTable) -> Staged:
     """Read one table, the only time: cast it and judge every row.
 
     Parameters
@@ -113,8 +136,8 @@ def stage(intake: Intake, table: str, raw: RawTable | None) -> Staged:
         What the tables share.
     table : str
         The table's name in the contract.
-    raw : RawTable or None
-        The source's table; None = the source has none, and it is empty.
+    raw : RawTable
+        The source's table.
 
     Raises
     ------
@@ -123,15 +146,13 @@ def stage(intake: Intake, table: str, raw: RawTable | None) -> Staged:
     SourceError
         The source cannot be read to its end, or the disk is full.
     """
-    source = raw if raw is not None else RawTable(_nothing(intake.connection, table))
     path = intake.folder / f"{table}.parquet"
-    if raw is not None:
-        intake.progress(f"reading {_title(table)}")
+    intake.progress(f"reading {_title(table)}")
     try:
-        intake.connection.to_parquet(_judged(intake, table, source), path, compression="snappy")
+        intake.connection.to_parquet(_judged(intake, table, raw), path, compression="snappy")
     except (duckdb.Error, pa.ArrowException) as error:
         raise _stopped(table, error) from error
-    return Staged(table, path, tuple(source.rows.columns), source.malformed)
+    return Staged(table, path, tuple(raw.rows.columns), raw.malformed)
 
 
 def write_out(intake: Intake, staged: Staged) -> TableIntake:
@@ -171,12 +192,6 @@ def _stopped(table: str, error: Exception) -> BaseException:
 
 def _title(table: str) -> str:
     return table.replace("_", " ")
-
-
-def _nothing(connection: Backend, table: str) -> ir.Table:
-    return connection.create_table(
-        f"no_{table}", schema=ibis.schema(dict.fromkeys(REQUIRED[table], "string")), temp=True
-    )
 
 
 def _judged(intake: Intake, table: str, raw: RawTable) -> ir.Table:

@@ -179,5 +179,5 @@ def identifier(value: ir.Value, *, through_float: bool) -> ir.StringValue:
         return ibis.ifelse(exact, value.try_cast("int64").cast("string"), value.cast("string"))
     if not type_.is_string():
         return value.cast("string")
-    whole = value.strip().re_replace(r"^(\d+)\.0+$", r"\1") if through_float else value
+    whole = value.re_replace(r"^\s*(\d+)\.0+\s*$", r"\1") if through_float else value
     return ibis.ifelse(has_text(value), whole, ibis.null("string"))

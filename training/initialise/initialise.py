@@ -8,6 +8,7 @@ from typing import Any
 
 import ibis
 import pyarrow as pa
+from ibis.backends.duckdb import Backend
 
 from models import columns as col
 from models.contracts import REQUIRED
@@ -17,8 +18,10 @@ from models.source_settings import SourceSettings
 from training.initialise.database import database_samples, is_url
 from training.initialise.document import builtin_document, document
 from training.initialise.entries import Entry, TableGuess
+from training.initialise.horizons import fitting_sections, span_of
+from training.initialise.notation_guess import time_column
 from training.initialise.places import samples_at
-from training.initialise.profile import profile_of
+from training.initialise.profile import Profile, profile_of
 from training.initialise.sample import Sample
 from training.initialise.tables import tables_of
 from training.progress import Progress, silent
@@ -121,6 +124,7 @@ def initialise(target: str, workspace: Path, *, force: bool = False, progress: P
         with_password=bool(source and source.password),
         zoned=_zoned(guesses, profiles),
     )
+    content += _short_horizons(guesses[0], profiles, bench)
     questions = [
         f"{guess.table}: {entry.key}: {entry.question}"
         for guess in guesses
@@ -137,6 +141,18 @@ def initialise(target: str, workspace: Path, *, force: bool = False, progress: P
     return _written(
         path, content, guesses, [*questions, "features: timezone: in which time zone does the shop count its days?"]
     )
+
+
+def _short_horizons(lines: TableGuess, profiles: Sequence[Profile], bench: Backend) -> str:
+    """Return sections with horizons that the sampled times have room for; empty where the defaults do."""
+    profile = next(each for each in profiles if each.sample is lines.sample)
+    at = next((entry for entry in lines.columns if entry.key == col.ORDERED_AT), None)
+    column = time_column(profile, at, lines.table) if at else None
+    if column is None or column.times is None:
+        return ""
+    span = span_of(column.values.dropna(), column.times.formats, bench)
+    sections = fitting_sections(*span) if span else ""
+    return f"\n{sections}" if sections else ""
 
 
 def _existing(target: str) -> Path:

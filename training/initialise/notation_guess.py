@@ -43,7 +43,7 @@ def _decimal(profile: Profile) -> list[Entry]:
 
 
 def _times(profile: Profile, entries: Sequence[Entry], clock: str, table: str) -> list[Entry]:
-    columns = [column for entry in entries if (column := _time_column(profile, entry, table))]
+    columns = [column for entry in entries if (column := time_column(profile, entry, table))]
     read = [(column, column.times) for column in columns if column.times is not None and column.kind != "time"]
     formats = tuple(dict.fromkeys(_with_clock(written, clock) for _, times in read for written in times.formats))
     if not read or formats == ("iso",):
@@ -62,7 +62,8 @@ def _times(profile: Profile, entries: Sequence[Entry], clock: str, table: str) -
     return [Entry("times", list(formats), question=question, alternatives=(instead,))]
 
 
-def _time_column(profile: Profile, entry: Entry, table: str) -> Column | None:
+def time_column(profile: Profile, entry: Entry, table: str) -> Column | None:
+    """Return the column that a time is read from; None = the entry is no time, or none that is known."""
     if INTAKE_SCHEMAS[table].get(entry.key) != "timestamp" or entry.value is None:
         return None
     if entry.value in profile.columns:

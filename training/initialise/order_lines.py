@@ -59,7 +59,11 @@ def order_lines_guess(profile: Profile, found: Recognised) -> TableGuess:
     # a column that bears our name is taken unless the mapping empties it
     unwanted = [each.name for each in columns if each.name in _OURS - used - written]
     entries += [
-        Entry(name, "", f"the column of this name is left out: {money.left_out.get(name, 'its values do not look like one')}")
+        Entry(
+            name,
+            "",
+            f"the column of this name is left out: {money.left_out.get(name, 'its values do not look like one')}",
+        )
         for name in unwanted
     ]
     return TableGuess(

@@ -8,10 +8,10 @@ import ibis
 import ibis.expr.types as ir
 
 from models import columns as col
-from models.contracts import DECIMAL, INTAKE_SCHEMAS, REQUIRED, written
+from models.contracts import DECIMAL, INTAKE_SCHEMAS, REQUIRED, number, written
 from models.errors import ContractError
 from models.source_settings import OrderLinesSource, ProductsSource, Returns, SourceSettings, TableSource
-from training.notation import Sign
+from training.notation import Sign, float_of
 from training.sources.expressions import Expression, column, parse
 from training.sources.names import closest, found, listed
 from training.sources.raw import MARKED_RETURN, SET_ASIDE, product_detail
@@ -38,8 +38,8 @@ def mapped(raw: ir.Table, table: str, source: SourceSettings, where: str) -> ir.
     -------
     ir.Table
         The contract's columns as far as the source has them (of customers all others too: they may be attributes),
-        beside each that is derived its operands' texts (``models.contracts.written``), and the columns of ``RawTable``
-        that the configuration asks for.
+        beside each that is derived its operands' texts and size (``models.contracts.written``, ``number``), and
+        the columns of ``RawTable`` that the configuration asks for.
 
     Raises
     ------
@@ -53,6 +53,11 @@ def mapped(raw: ir.Table, table: str, source: SourceSettings, where: str) -> ir.
     values = {ours: place.value(ours, expression) for ours, expression in expressions.items()}
     derived = {ours: each for ours, each in expressions.items() if each.column is None and each.columns}
     columns = values | {written(ours): place.texts(each, values[ours]) for ours, each in derived.items()}
+    columns |= {
+        number(ours): place.size(each, values[ours])
+        for ours, each in derived.items()
+        if INTAKE_SCHEMAS[table].get(ours) == DECIMAL
+    }
     if entry.set_aside:
         columns[SET_ASIDE] = place.set_aside(entry.set_aside)
     if isinstance(entry, OrderLinesSource):
@@ -128,6 +133,14 @@ class _Place:
         together = ibis.literal(" | ").join([text.fill_null("") for text in texts])
         return ibis.ifelse(is_given, together, value.cast("string"))
 
+    def size(self, expression: Expression, value: ir.Value) -> ir.FloatingValue:
+        """Return a derived number, and where there is none its largest operand, which may be why there is none."""
+        columns = [self.raw[name] for name in expression.columns]
+        kinds = [each for each in columns if each.type().is_string() or each.type().is_numeric()]
+        operands = [float_of(each, self.decimal).abs() for each in kinds]
+        sound = [ibis.ifelse(operand.isnan(), ibis.null("float64"), operand) for operand in operands]
+        return ibis.ifelse(value.notnull(), value.try_cast("float64"), ibis.greatest(ibis.literal(0.0), *sound))
+
     def set_aside(self, conditions: dict[str, str]) -> ir.StringValue:
         what = f"{self.table}: {{}} under [source.{self.table}.set_aside]"
         branches = [
@@ -199,7 +212,7 @@ def _ours(table: str) -> list[str]:
 
 
 def _is_helper(name: str) -> bool:
-    return name in (SET_ASIDE, MARKED_RETURN) or name.startswith(written(""))
+    return name in (SET_ASIDE, MARKED_RETURN) or name.startswith((written(""), number("")))
 
 
 def _refuse_conditions(value: ir.Value, expression: Expression) -> None:

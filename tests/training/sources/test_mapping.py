@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ibis.backends.duckdb import Backend
 
 from models import columns as col
-from models.contracts import written
+from models.contracts import number, written
 from models.errors import ContractError
 from models.source_settings import SourceSettings
 from training.sources.mapping import mapped
@@ -73,6 +73,12 @@ def test_derived_column_carries_its_operands_when_a_row_has_any(connection: Back
         (None, " | 2.55"),
         (None, None),
     ]
+
+
+def test_derived_number_has_the_size_of_its_largest_operand_when_it_has_no_value(connection: Backend) -> None:
+    rows = [{"quantity": "-3", "price": price} for price in ("2.5", "1e18", "free", "NaN")]
+    found = lines(connection, *rows, columns={"amount": "quantity * price"})
+    assert [row[number(col.AMOUNT)] for row in found] == [-7.5, 1e18, 3, 3]
 
 
 def test_derived_column_stands_for_itself_when_it_has_a_value_from_nothing(connection: Backend) -> None:
