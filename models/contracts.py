@@ -99,6 +99,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
 ANONYMOUS_TABLES = frozenset({col.ORDER_LINES, col.EVENTS})
 ANONYMOUS = "anonymous"
 EXACT_DUPLICATE = "exact_duplicate"
+JOINED_CUSTOMER = "joined_customer"
 MALFORMED = "malformed_line"
 MISREAD = "misread"
 """The candidate's column that says whether a text has characters that the encoding could not read; never null."""

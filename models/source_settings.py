@@ -1,6 +1,7 @@
 """Where the tables come from and how they are written: ``[source]`` of the configuration."""
 
 import re
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
@@ -49,7 +50,13 @@ def without_password(value: str) -> str:
 _PASSWORD_IN_URL = re.compile(r"^[^:]+://[^:/]*:[^@]+@|(password|passwd|pwd)(=|%3d)", re.IGNORECASE)
 
 Zone = Annotated[str, AfterValidator(known_zone)]
+_STRPTIME = re.compile(r"([^%]|%-?[aAbBcdfgGHIjmMnpSuUVwWxXyYzZ%])*%-?[aAbBcdfgGHIjmMnpSuUVwWxXyYzZ](.|\s)*")
+RESERVED = frozenset({"anonymous", "exact_duplicate", "joined_customer", "forgotten", "malformed_line"})
+"""Reasons for which rows are set aside or left out without a condition of the configuration."""
 Condition = Annotated[str, Field(min_length=1)]
+Builtin = Literal["complete-journey", "cdnow", "ta-feng"]
+"""Sources that ship as packages."""
+
 RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
@@ -76,7 +83,7 @@ class Notation(Section):
     @classmethod
     def _formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for each in value:
-            if each not in TIMES and "%" not in each:
+            if each not in TIMES and not _STRPTIME.fullmatch(each):
                 raise ValueError(f"{each!r} is neither {', '.join(TIMES)} nor a strptime format like '%d.%m.%Y %H:%M'")
         return value
 
@@ -110,6 +117,21 @@ class TableSource(Notation):
         default_factory=dict,
         description="Name -> condition over the source's columns: rows that meet it are set aside under the name.",
     )
+
+    @field_validator("set_aside")
+    @classmethod
+    def _names_are_free(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if name in RESERVED:
+                raise ValueError(f"{name!r} names rows that are set aside for another reason; give it another name")
+        return value
+
+    @field_validator("sheets")
+    @classmethod
+    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"sheets {list(value)} must not repeat: each is read once")
+        return value
 
     @field_validator("separator")
     @classmethod
@@ -177,9 +199,7 @@ class ProductsSource(TableSource):
 class SourceSettings(Section):
     """Where the tables come from: a built-in source by name, files, or a database."""
 
-    builtin: Literal["complete-journey", "cdnow", "ta-feng"] | None = Field(
-        default=None, description="A source that ships as a package."
-    )
+    builtin: Builtin | None = Field(default=None, description="A source that ships as a package.")
     url: Annotated[str, AfterValidator(without_password)] | None = Field(
         default=None,
         description="Of the database, as SQLAlchemy writes it and without a password: postgresql://me@host/shop.",

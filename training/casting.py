@@ -89,7 +89,7 @@ def candidate(raw: RawTable, table: str, *, timezone: str, attributes: tuple[str
     values |= {
         name: value.nullif(float("nan"))
         for name, value in values.items()
-        if kinds[name] == "string" and value.type().is_floating()
+        if kinds[name] in ("string", "boolean") and value.type().is_floating()
     }
     # of a derived column the operands are what the source had
     sources = {name: rows[written(name)] if written(name) in rows.columns else value for name, value in values.items()}
@@ -98,7 +98,8 @@ def candidate(raw: RawTable, table: str, *, timezone: str, attributes: tuple[str
         if not _fits(values[name].type(), kind, raw.notation):
             raise ContractError(f"{table}: column {name!r} is {values[name].type()}; {_WANTED[kind]} is needed")
         columns[name] = _typed(values[name], name, kind, raw.notation, timezone)
-        columns[given(name)] = _is_given(sources[name])
+        # of a number the operands tell 'free', which is broken, from nothing; of anything else the value itself does
+        columns[given(name)] = _is_given(sources[name] if kind == DECIMAL else values[name])
         columns[written(name)] = sources[name]
         if kind == DECIMAL:
             derived = number(name) in rows.columns
@@ -133,8 +134,18 @@ def _typed(value: ir.Value, name: str, kind: str, notation: Notation, timezone: 
     if kind == DECIMAL:
         return decimal_of(value, notation.decimal)
     if kind == "boolean":
-        return stripped(value).try_cast("boolean")
+        return _truth(value)
     return identifier(value, through_float=name in notation.float_ids)
+
+
+def _truth(value: ir.Value) -> ir.BooleanValue:
+    """Read true and false; of numbers 1 and 0 alone."""
+    if value.type().is_boolean():
+        return value
+    if value.type().is_numeric():
+        return ibis.cases((value == 1, True), (value == 0, False), else_=ibis.null("boolean"))
+    text = stripped(value).re_replace(r"^([01])\.0+$", r"\1")
+    return ibis.ifelse(text.re_search(r"^(0|1|\D.*)$"), text.try_cast("boolean"), ibis.null("boolean"))
 
 
 def _fits(type_: dt.DataType, kind: str, notation: Notation) -> bool:

@@ -18,7 +18,8 @@ from models import columns as col
 from models.contracts import INTAKE_SCHEMAS
 from models.errors import InvalidRequestError, SourceError
 from models.settings import Settings
-from training.forgotten import Register, register_path
+from training.check.wording import counted
+from training.forgotten import Register, register_path, without_fraction
 from training.holders import Holder, holders
 from training.intake_report import load_report, save_report
 from training.intake_tables import connect
@@ -39,7 +40,8 @@ class Forgotten:
     Parameters
     ----------
     ids : tuple of str
-        All that the people are known by, sorted: what was asked, the ids joined to it, and the pseudonyms.
+        What was asked, and all else that the tables and the quarantine had for the same people: the ids joined to
+        it, pseudonyms, ids read without the fraction of a float; sorted.
     removed : mapping of str to int
         File below ``data/`` -> rows removed; files without any are left out.
     pages : tuple of str
@@ -61,7 +63,7 @@ class Forgotten:
     @property
     def sentences(self) -> str:
         """For people: a line a fact."""
-        removed = [f"  {name}: {rows:,} rows" for name, rows in self.removed.items()]
+        removed = [f"  {name}: {counted(rows, 'row', 'rows')}" for name, rows in self.removed.items()]
         removed += [f"  {name}: a page with examples of rows; foresell check writes it anew" for name in self.pages]
         holding = [f"  {holder}" for holder in self.holders]
         return "\n".join(
@@ -102,7 +104,7 @@ def forget(
     SourceError
         The register is damaged.
     """
-    asked = _asked(ids, hash_key(settings))
+    asked = _asked(ids, settings)
     path = register_path(settings)
     with workshop(settings.tables.parent, (settings.tables, settings.quarantine)) as folder:
         progress("looking for every id")
@@ -112,8 +114,9 @@ def forget(
             connection.raw_sql("SET preserve_insertion_order = true")
             everything = _joined(connection, settings, {form for forms in asked.values() for form in forms})
             gone = _table(connection, everything)
+            found = _found(connection, settings, everything, gone)
             if not anyway:
-                _refuse_unknown(connection, settings, asked, gone, register)
+                _refuse_unknown(asked, found, register)
             register = register.add(everything)
             register.save(path)
             progress("removing rows")
@@ -124,21 +127,29 @@ def forget(
         pages = _without_pages(settings.tables.parent)
     progress("looking for what else holds them")
     return Forgotten(
-        tuple(sorted(everything)),
+        tuple(sorted(asked.keys() | found)),
         {f"{path.parent.name}/{path.name}": each.rows for path, each in lost.items() if each.rows},
         pages,
         holders(settings, everything, bentos=bentos),
     )
 
 
-def _asked(ids: Sequence[str], key: bytes | None) -> dict[str, set[str]]:
+def _asked(ids: Sequence[str], settings: Settings) -> dict[str, set[str]]:
     """Return each id with what the tables may call it."""
     for each in ids:
         if not each.strip():
             raise InvalidRequestError("an id is blank: nobody has that id; give the customer's id")
         if any("\ud800" <= letter <= "\udfff" for letter in each):
             raise InvalidRequestError(f"id {each!r} is no Unicode text; write it in the terminal's own encoding")
-    return {each: {each} if key is None else {each, pseudonym(each, key)} for each in ids}
+    key, through_float = hash_key(settings), _through_float(settings)
+    forms = {each: {each, without_fraction(each)} if through_float else {each} for each in ids}
+    return {each: own if key is None else own | {pseudonym(form, key) for form in own} for each, own in forms.items()}
+
+
+def _through_float(settings: Settings) -> bool:
+    """Tell whether intake reads 17850.0 as 17850 in some table's ids of customers."""
+    people = {col.CUSTOMER_ID, col.SOURCE_ID}
+    return any(people & set(source.float_ids) for source in settings.source.tables.values())
 
 
 def _joined(connection: Backend, settings: Settings, ids: set[str]) -> set[str]:
@@ -161,13 +172,16 @@ def _table(connection: Backend, ids: set[str]) -> ir.Table:
     return connection.create_table(ibis.util.gen_name("ids"), rows, temp=True)
 
 
-def _refuse_unknown(
-    connection: Backend, settings: Settings, asked: Mapping[str, set[str]], gone: ir.Table, register: Register
-) -> None:
+def _found(connection: Backend, settings: Settings, ids: set[str], gone: ir.Table) -> set[str]:
+    """Return which of the ids are in the tables or the quarantine."""
     found: set[str] = set()
     for path in _files(settings.tables) + _files(settings.quarantine):
-        found |= mentioned(path, set(asked) - found) if _is_malformed(path) else ids_in(connection, path, gone)
-    unknown = [each for each, forms in asked.items() if not forms & found and not register.has(each)]
+        found |= mentioned(path, ids - found) if _is_malformed(path) else ids_in(connection, path, gone)
+    return found
+
+
+def _refuse_unknown(asked: Mapping[str, set[str]], found: set[str], register: Register) -> None:
+    unknown = [each for each, forms in asked.items() if not forms & found and not any(map(register.has, forms))]
     if unknown:
         more = f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else ""
         raise InvalidRequestError(

@@ -22,6 +22,9 @@ from models.settings import Settings
 
 _FIELDS = re.compile(r"[,;|\t]")
 _WORDS = re.compile(r"[\s,;|\"']+")
+_SIGN = re.compile(r"[\W_]")  # whatever a source has between fields and around them
+_AROUND = re.compile(r"^\W+|\W+$")
+_WHOLE = re.compile(r"\s*([0-9]+)\.0+\s*")
 _DIGEST = "digest"
 
 
@@ -98,10 +101,9 @@ class Register:
         """Tell whether one id is left out."""
         return self._digest(customer_id) in self.digests
 
-    def mentioned_in(self, text: str) -> bool:
-        """Tell whether a line that is no row has an id that is left out, as one of its fields or words."""
-        parts = {field.strip().strip("\"'").strip() for field in _FIELDS.split(text)} | set(_WORDS.split(text))
-        return any(self.has(part) for part in parts if part)
+    def mentioned_in(self, text: str | None) -> bool:
+        """Tell whether a line that is no row has an id that is left out as one of its parts."""
+        return text is not None and not self.empty and any(self.has(part) for part in parts_of(text))
 
     def state(self) -> str:
         """Return a text that changes with who is left out; empty = nobody is."""
@@ -112,6 +114,26 @@ class Register:
     def _digest(self, customer_id: str) -> str:
         # half of a surrogate pair is in no table: it is hashed, and matches nothing
         return hashlib.sha256((self.salt + customer_id).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def parts_of(text: str) -> set[str]:
+    """Return all that may be an id in a line that is no row, whatever separates and quotes its fields.
+
+    Too much is safe: such a line goes with everybody it may name.
+    """
+    parts = {text, *_FIELDS.split(text), *_WORDS.split(text), *_SIGN.split(text)}
+    for sign in set(_SIGN.findall(text)):
+        parts.update(text.split(sign))
+    parts |= {
+        form for part in parts for form in (part.strip(), part.strip().strip("\"'").strip(), _AROUND.sub("", part))
+    }
+    return {form for part in parts for form in (part, without_fraction(part))} - {""}
+
+
+def without_fraction(written: str) -> str:
+    """Read one id as ``notation.identifier`` does where ids went through floats: 17850.0 as 17850."""
+    whole = _WHOLE.fullmatch(written)
+    return whole.group(1) if whole else written
 
 
 def register_path(settings: Settings) -> Path:

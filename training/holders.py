@@ -21,6 +21,7 @@ from models.parts import verify
 from models.release import Releases
 from models.settings import Settings
 from models.store import UNKNOWN, open_store
+from training.check.wording import counted
 
 _STORE = "store.json"
 _COMPRESSED = (".gz", ".zip", ".zst", ".bz2", ".xz")
@@ -33,7 +34,7 @@ class Holder:
     Parameters
     ----------
     kind : str
-        source, release, bento, file, log or training runs.
+        source, release, service, bento, file, log or training runs.
     path : str
         Where, relative to the workspace where it is in there.
     holds : str
@@ -88,10 +89,12 @@ def _sources(settings: Settings) -> Iterator[Holder]:
 def _releases(settings: Settings, ids: Collection[str]) -> Iterator[Holder]:
     releases = Releases(settings.releases)
     names = _names_by_store(releases)
+    holding = False
     for part in sorted(path.parent for path in releases.parts.glob(f"*/{_STORE}")):
         found = _in_store(part, ids)
         if found is None:
             continue
+        holding = True
         named = names.get(part.name, [])
         path = f"{_shown(settings, part)} ({', '.join(named) or 'of no release'})"
         keep = settings.publishing.keep_releases
@@ -102,6 +105,10 @@ def _releases(settings: Settings, ids: Collection[str]) -> Iterator[Holder]:
             else "the next foresell publish removes it"
         )
         yield Holder("release", path, found, step)
+    if holding:
+        yield Holder(
+            "service", "that runs", "the release it opened when it started", "restart it after foresell publish"
+        )
 
 
 def _names_by_store(releases: Releases) -> dict[str, list[str]]:
@@ -157,7 +164,7 @@ def _files(settings: Settings, ids: Collection[str], bentos: Path) -> Iterator[H
             continue
         if rows:
             step = "score again after foresell publish, or delete it, and whatever was copied from it"
-            yield Holder("file", _shown(settings, path), f"{rows:,} rows", step)
+            yield Holder("file", _shown(settings, path), counted(rows, "row", "rows"), step)
 
 
 def _walk(settings: Settings, bentos: Path) -> Iterator[Path]:
@@ -206,7 +213,12 @@ def _logs(settings: Settings, ids: Collection[str], bentos: Path) -> Iterator[Ho
         with path.open(encoding="utf-8", errors="replace") as lines:
             count = sum(mention.search(line) is not None for line in lines)
         if count:
-            yield Holder("log", _shown(settings, path), f"{count:,} lines that mention them", "delete it or the lines")
+            yield Holder(
+                "log",
+                _shown(settings, path),
+                f"{counted(count, 'line', 'lines')} with an id of theirs",
+                "delete it or the lines",
+            )
 
 
 def _runs(settings: Settings) -> Holder:

@@ -169,7 +169,7 @@ def _refuse_the_unusable(counts: dict[str, TableIntake], settings: Settings) -> 
     limit = settings.intake.max_rejected_share
     over = [
         f"{table}: {counted.rejected_rows:,} of {counted.kept + counted.rejected_rows:,} rows "
-        f"({counted.rejected_share:.1%}) broke a rule ({_by_rule(counted)})"
+        f"({counted.rejected_share:.1%}) broke a rule ({_most_first(counted.rejected)})"
         for table, counted in counts.items()
         if counted.rejected_share > limit
     ]
@@ -180,15 +180,16 @@ def _refuse_the_unusable(counts: dict[str, TableIntake], settings: Settings) -> 
         )
     lines = counts[col.ORDER_LINES]
     if not lines.kept:
+        reasons = _most_first(lines.rejected | lines.set_aside)
         raise NotEnoughDataError(
             f"order_lines: no usable row ({lines.read:,} read, {lines.rejected_rows:,} rejected, "
-            f"{lines.set_aside_rows:,} set aside); at least one is needed; check path and columns under "
-            f"[source.order_lines]"
+            f"{lines.set_aside_rows:,} set aside{': ' * bool(reasons)}{reasons}); at least one is needed; they are in "
+            f"{settings.quarantine}; check path, columns, times and decimal under [source.order_lines]"
         )
 
 
-def _by_rule(counted: TableIntake) -> str:
-    most_first = sorted(counted.rejected.items(), key=lambda item: (-item[1], item[0]))
+def _most_first(counts: dict[str, int]) -> str:
+    most_first = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{rule} {rows:,}" for rule, rows in most_first)
 
 

@@ -12,13 +12,14 @@ import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from models import columns as col
-from models.contracts import DAY_OF, INTAKE_SCHEMAS, MALFORMED, REQUIRED, RuleLimits, written
+from models.contracts import INTAKE_SCHEMAS, MALFORMED, RuleLimits, written
 from models.engines import NO_BAR
 from models.errors import SourceError
 from training.casting import LINE_DETAILS, candidate, schema_of
 from training.engine_errors import reason
 from training.intake_report import TableIntake
 from training.judging import FATE, Fate, judged
+from training.kept_days import days_of
 from training.people import People
 from training.progress import Progress
 from training.quarantine import malformed_file, rejected_file, set_aside_file
@@ -186,7 +187,10 @@ def _stopped(table: str, error: Exception) -> BaseException:
     told = reason(error)
     if told == "KeyboardInterrupt":  # while DuckDB read a stream of ours
         return KeyboardInterrupt()
-    step = "" if ";" in told else "; correct the source and run it again"  # a source says itself what to do
+    step = "correct the source and run it again"
+    if "No space left" in told:
+        step = "make room on the disk and run it again"
+    step = "" if ";" in told else f"; {step}"  # a source says itself what to do
     return SourceError(f"{table}: intake stopped: {told}{step}")
 
 
@@ -242,14 +246,12 @@ def _keep_malformed(intake: Intake, staged: Staged) -> int:
 def _counted(intake: Intake, staged: Staged, *, malformed: int) -> TableIntake:
     connection, table = intake.connection, staged.table
     path = intake.tables / f"{table}.parquet"
-    kept = connection.read_parquet(path)
     lines = intake.quarantine / malformed_file(table)
     lost = {MALFORMED: _rows(lines)} if lines.exists() and _rows(lines) else {}
     every = connection.read_parquet(staged.path)
     fates = every.group_by(FATE, col.RULE).agg(rows=every.count()).order_by(col.RULE).to_pyarrow().to_pylist()
     by_fate = {fate: {each[col.RULE]: each["rows"] for each in fates if each[FATE] == fate.value} for fate in Fate}
-    day = next((DAY_OF[name] for name in REQUIRED[table] if name in DAY_OF), None)
-    span = kept.agg(first=kept[day].min(), last=kept[day].max()).to_pyarrow().to_pylist()[0] if day else {}
+    first_day, last_day = days_of(table, path)
     counted = TableIntake(
         read=_rows(staged.path) + malformed,
         kept=_rows(path),
@@ -257,8 +259,8 @@ def _counted(intake: Intake, staged: Staged, *, malformed: int) -> TableIntake:
         set_aside=by_fate[Fate.SET_ASIDE],
         forgotten=sum(by_fate[Fate.FORGOTTEN].values()) + malformed - sum(lost.values()),
         duplicates=_repeats(path),
-        first_day=span.get("first"),
-        last_day=span.get("last"),
+        first_day=first_day,
+        last_day=last_day,
         absent=tuple(
             name for name, kind in INTAKE_SCHEMAS[table].items() if kind != "date" and name not in staged.columns
         ),

@@ -11,11 +11,13 @@ from models.contracts import (
     ANONYMOUS,
     ANONYMOUS_TABLES,
     EXACT_DUPLICATE,
+    JOINED_CUSTOMER,
     UNIQUE_RULES,
     RuleLimits,
     breach,
     given,
 )
+from training.people import OWN_ID
 from training.sources.raw import SET_ASIDE
 
 FATE = "fate"
@@ -82,10 +84,24 @@ def judged(
     rows = rows.mutate(**{FATE: fate, col.RULE: rule})
     unique = UNIQUE_RULES.get(table)
     if unique is not None:
-        return _repeats(rows, unique.keys, order, Fate.REJECTED, unique.name)
+        repeats = _repeats(rows, unique.keys, order, Fate.REJECTED, unique.name)
+        return _joined(repeats, unique.name) if OWN_ID in rows.columns else repeats
     if drop_exact_duplicates and table in REPEATABLE:
         return _repeats(rows, order, order, Fate.SET_ASIDE, EXACT_DUPLICATE)
     return rows
+
+
+def _joined(rows: ir.Table, rule: str) -> ir.Table:
+    """Set aside the repeats that are there since ids were joined: the source has a row for each id of a person."""
+    ids = rows.group_by(col.CUSTOMER_ID)
+    rows = ids.mutate(several=lambda t: t[OWN_ID].min() != t[OWN_ID].max())
+    joined = (rows[col.RULE] == rule).fill_null(False) & rows["several"].fill_null(False)
+    return rows.mutate(
+        **{
+            FATE: ibis.ifelse(joined, ibis.literal(Fate.SET_ASIDE.value), rows[FATE]),
+            col.RULE: ibis.ifelse(joined, ibis.literal(JOINED_CUSTOMER), rows[col.RULE]),
+        }
+    )
 
 
 def _repeats(rows: ir.Table, keys: Sequence[str], order: Sequence[str], fate: Fate, rule: str) -> ir.Table:

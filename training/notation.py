@@ -21,7 +21,7 @@ UNREADABLE = "\ufffd"
 _INSTANT = dt.Timestamp(timezone="UTC")
 
 # 10:00:00+02:00, 10:00:00Z, 10:00:00 UTC; the time before it keeps the -31 of 2024-01-31 from being an offset
-_OFFSET = r":\d{2}(\.\d+)?( ?UTC|Z|[+-]\d{2}(:?\d{2})?)\s*$"
+_OFFSET = r"\d:\d{2}(:\d{2}(\.\d+)?)?( ?UTC|[Zz]|[+-]\d{2}(:?\d{2})?)\s*$"
 
 _CURRENCY = "[$€£¥\uffe5₹]"
 _HOURS = ("%H", "%I", "%-H", "%-I", "%c", "%X")
@@ -140,7 +140,9 @@ def time_of(value: ir.Value, notation: Notation, zone: str) -> ir.TimestampValue
 
 def _time(text: ir.StringValue, written: str, times_in: str | None, zone: str) -> ir.TimestampValue:
     if written == "iso":
-        instant = text.strip().try_cast(_INSTANT)
+        # DuckDB knows no 'z' and no offset after minutes
+        seconds = text.strip().upper().re_replace(r"([T ]\d{1,2}:\d{2})( ?UTC|Z|[+-])", r"\1:00\2")
+        instant = seconds.try_cast(_INSTANT)
         # most texts have no blanks around them, and stripping costs more than reading
         direct = text.try_cast("timestamp")
         naive = ibis.ifelse(direct.notnull(), direct, text.strip().try_cast("timestamp"))

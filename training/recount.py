@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from models.contracts import DAY_OF, REQUIRED
 from training.ingest import fingerprint_of
 from training.intake_report import IntakeReport, TableIntake
+from training.kept_days import days_of
 from training.quarantine import malformed_file, rejected_file, set_aside_file
 from training.removal import Removal
 
@@ -46,7 +45,7 @@ def _counted(table: str, counted: TableIntake, kept: Path, lost: Mapping[Path, R
     rejected = _without(counted.rejected, from_rejected)
     set_aside = _without(counted.set_aside, of.get(f"quarantine/{set_aside_file(table)}", _NOTHING).rules)
     rows = pq.read_metadata(kept).num_rows
-    first, last = _days(table, kept)
+    first, last = days_of(table, kept)
     return counted.model_copy(
         update={
             "kept": rows,
@@ -65,11 +64,3 @@ def _without(counts: Mapping[str, int], gone: Mapping[str, int]) -> dict[str, in
     # a refused intake leaves a quarantine that the report says nothing of: no count falls below zero
     left = {rule: max(0, rows - gone.get(rule, 0)) for rule, rows in counts.items()}
     return {rule: rows for rule, rows in left.items() if rows}
-
-
-def _days(table: str, kept: Path) -> tuple[object, object]:
-    day = next((DAY_OF[name] for name in REQUIRED[table] if name in DAY_OF), None)
-    if day is None:
-        return None, None
-    span = pc.min_max(pq.read_table(kept, columns=[day])[day]).as_py()
-    return span["min"], span["max"]

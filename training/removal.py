@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from models import columns as col
-from training.forgotten import Register
+from training.forgotten import Register, parts_of
 from training.notation import identifier
 
 ID = "id"
@@ -91,7 +91,7 @@ def remove_lines(path: Path, target: Path, register: Register) -> Removal:
     with pq.ParquetFile(path) as file, pq.ParquetWriter(target, file.schema_arrow, compression="zstd") as writer:
         for batch in file.iter_batches():
             texts = batch.column(_TEXT).to_pylist()
-            gone = pa.array([text is not None and register.mentioned_in(text) for text in texts], pa.bool_())
+            gone = pa.array([register.mentioned_in(text) for text in texts], pa.bool_())
             rules.update(batch.filter(gone).column(col.RULE).to_pylist())
             writer.write_batch(batch.filter(pc.invert(gone)))
     return Removal(rules) if rules else _unchanged(path, target)
@@ -99,12 +99,11 @@ def remove_lines(path: Path, target: Path, register: Register) -> Removal:
 
 def mentioned(path: Path, ids: set[str]) -> set[str]:
     """Return which of the ids some line that is no row mentions."""
-    each_alone = {each: Register().add([each]) for each in ids}
     found: set[str] = set()
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(columns=[_TEXT]):
             for text in filter(None, batch.column(_TEXT).to_pylist()):
-                found |= {each for each in ids - found if each_alone[each].mentioned_in(text)}
+                found |= ids & parts_of(text)
     return found
 
 

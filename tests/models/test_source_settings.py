@@ -57,3 +57,18 @@ def test_password_comes_from_the_environment_when_the_file_has_none(
     assert source.password is not None
     assert source.password.get_secret_value() == "hunter2"
     assert "hunter2" not in repr(source)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('set_aside = { anonymous = "a = 1" }', "'anonymous' names rows that are set aside for another reason"),
+        ('times = ["%Q"]', "'%Q' is neither iso, unix, unix_ms nor a strptime format"),
+        ('sheets = ["a", "a"]', "must not repeat: each is read once"),
+    ],
+)
+def test_table_is_refused_when_a_key_makes_no_sense(tmp_path: Path, line: str, told: str) -> None:
+    (tmp_path / "foresell.toml").write_text(f'[source.order_lines]\npath = "a.csv"\n{line}\n')
+    with pytest.raises(ConfigError) as caught:
+        load_settings(tmp_path)
+    assert told in caught.value.message

@@ -28,6 +28,9 @@ def cast(values: pa.Array, column: str, *, table: str = col.ORDER_LINES, timezon
         ("2024-07-01T01:00:00-07:00", MORNING),
         ("2024-07-01 08:00:00.000000+00", MORNING),
         ("2024-07-01 08:00:00 UTC", MORNING),
+        ("2024-07-01T08:00Z", MORNING),
+        ("2024-07-01T10:00+02:00", MORNING),
+        ("2024-07-01 08:00:00z", MORNING),
         (" 2024-07-01 10:00 ", MORNING),
         ("2024-07-01", MORNING.replace(hour=0)),
         ("2024/7/1", MORNING.replace(hour=0)),
@@ -83,6 +86,15 @@ def test_quantity_is_one_when_none_is_given() -> None:
 
 def test_is_control_is_false_when_none_is_given() -> None:
     assert cast(pa.array(["true", "0", None]), col.IS_CONTROL, table=col.CONTACTS) == [True, False, False]
+
+
+def test_truth_is_read_when_it_is_one_or_zero_in_any_writing_and_nothing_else() -> None:
+    texts = ["true", "No", "1", "0.0", "1.0", "2", "0.5", "maybe", ""]
+    assert cast(pa.array(texts), col.IS_CONTROL, table=col.CONTACTS) == [
+        True, False, True, False, True, None, None, None, False,
+    ]  # fmt: skip
+    numbers = pa.array([1.0, 0.0, 0.5, 2.0, float("nan"), None])
+    assert cast(numbers, col.IS_CONTROL, table=col.CONTACTS) == [True, False, None, None, False, False]
 
 
 def test_column_is_refused_when_its_type_cannot_hold_what_is_needed() -> None:

@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from models import predictions
-from models.settings import Settings, load_settings
+from models.features import features
+from models.settings import Attribute, FeatureSettings, Settings, load_settings
 from tests.commands import Command
 from tests.shop import open_shop
 from training.check import CheckReport, data_report, render
@@ -76,7 +77,7 @@ def test_terminal_shows_counts_rules_and_verdicts_when_rendered(tmp_path: Path) 
     shown = text(check(tmp_path, days=40))
     assert "3 customers, 41 orders, 2024-01-01 to 2024-02-09; as of 2024-02-10" in shown
     assert "rejected: 1 of order_lines: ordered_at is not a date or a time (unreadable_ordered_at)" in shown
-    assert "set aside: 1 anonymous of order_lines (set_aside_order_lines.parquet)" in shown
+    assert "set aside: 1 of order_lines: no customer (anonymous, set_aside_order_lines.parquet)" in shown
     assert "No product_id in order_lines" in shown
     # neither the tables that the source lacks nor the column of the forgotten are shown
     heading = ["table", "read", "kept", "rejected", "malformed", "set", "aside", "duplicates", "from", "to"]
@@ -119,6 +120,46 @@ def test_the_page_is_written_and_its_path_printed_when_people_ask(command: Comma
     said = command("check", "--workspace", workspace, "--json")
     assert CheckReport.model_validate_json(said.out).orders > 0
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_open_questions_of_the_configuration_are_repeated_when_there_are_any(tmp_path: Path) -> None:
+    asked = "foresell.toml has 2 lines marked QUESTION: settle them."
+    assert asked not in check(tmp_path, days=40).notes
+    (tmp_path / "foresell.toml").write_text(
+        '# What could not be settled is marked "QUESTION:".\n# QUESTION: timezone?\n'
+        'timezone = "UTC"  # QUESTION: where?\nname = "QUESTION: no comment"\n'
+    )
+    report = check(tmp_path, days=40)
+    assert report.notes[0] == asked
+    assert f"- {asked}" in text(report)
+
+
+def test_notes_on_the_end_of_the_data_are_neighbours_when_there_are_two(tmp_path: Path) -> None:
+    notes = check(tmp_path, days=350).notes  # until 2024-12-15, 17 days before
+    assert not any("days ago" in note for note in notes)
+    notes = check(tmp_path, days=320).notes
+    (at,) = [number for number, note in enumerate(notes) if "in the middle of a month" in note]
+    assert "days ago" in notes[at + 1]
+
+
+def test_sensitive_attributes_are_not_computed_when_the_eligible_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training.check import report as module
+
+    seen = []
+
+    def noted(tables: object, spine: object, settings: FeatureSettings) -> object:
+        seen.extend(settings.attributes)
+        return features(tables, spine, settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "features", noted)
+    workspace = open_shop(tmp_path, customers=20)
+    settings = load_settings(workspace)
+    hidden = Attribute(name="secret", kind="numeric", sensitive=True)
+    settings = settings.model_copy(update={"features": settings.features.model_copy(update={"attributes": (hidden,)})})
+    data_report(ingest(load_settings(workspace), today=TODAY), settings)
+    assert seen == []
 
 
 def _day(line: str) -> date:

@@ -33,8 +33,10 @@ def history(**more: Any) -> History:
     known: dict[str, Any] = {
         "first": FIRST,
         "last": LAST,
+        "latest_day_of_month": 31,
         "customers": 1000,
         "orders": 9000,
+        "returns": 0,
         "step": "week",
         "over_time": (),
         "most_came_by": date(2024, 5, 1),
@@ -128,6 +130,12 @@ def test_age_is_said_when_the_data_end_more_than_a_month_ago(days: int, said: bo
     old = report(today=LAST + timedelta(days=days))
     expected = f"The data end on {LAST}, 31 days ago: predictions are as of 2024-06-30."
     assert findings(history(), old) == ((expected,) if said else ())
+
+
+def test_age_is_said_first_when_there_is_more_to_say() -> None:
+    # before it comes what intake says of the data's end
+    old = report(today=LAST + timedelta(days=31))
+    assert findings(history(customers=1, shared_order_ids=1), old)[0].startswith("The data end on")
 
 
 @pytest.mark.parametrize(

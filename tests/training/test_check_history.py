@@ -65,6 +65,9 @@ def measured(folder: Path, text: str) -> History:
 def test_orders_and_customers_are_counted_when_some_lines_are_returns(small: CheckReport) -> None:
     assert (small.customers, small.orders, small.history.customers) == (4, 6, 3)
     assert (small.history.first, small.history.last) == (MONDAY, date(2024, 2, 2))
+    assert small.history.latest_day_of_month == 14
+    assert small.history.returns == 2
+    assert "2 of 9 kept order lines are returns (22.2 %): they reduce spend and are no orders." in small.notes
     assert small.history.orders_per_customer[:3] == (
         Bin(title="1", count=1),
         Bin(title="2", count=1),

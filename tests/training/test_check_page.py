@@ -1,6 +1,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 from models.settings import Settings
 from training.check import CheckReport, data_report, write_page
+from training.check.history import Period
+from training.check.pictures import pictures
 from training.check.rows_out import rows_out
 from training.ingest import ingest
 from training.quarantine import rejected_file
@@ -92,10 +95,32 @@ def test_rows_out_have_counts_files_and_three_examples_when_there_are_more(check
         "amount": "1",
     }
     assert never.file == checked.settings.quarantine / rejected_file("order_lines")
-    assert (found["anonymous"].kind, found["anonymous"].rows) == ("set aside", 1)
+    anonymous = found["anonymous"]
+    assert (anonymous.kind, anonymous.rows, anonymous.describes) == ("set aside", 1, "no customer")
     assert dict(found["customer_id_too_long"].examples[0])["customer_id"] == "x" * 80 + "..."
     assert "amount_not_a_number" in found
     assert "data/quarantine/order_lines.parquet" in checked.html
+
+
+def test_notes_are_on_the_page_as_on_the_terminal(checked: Checked) -> None:
+    assert checked.report.notes
+    listed = re.search(r"<h2>Notes</h2>\s*<ul>(.*?)</ul>", checked.html, re.DOTALL)
+    assert listed
+    assert [unescape(note) for note in re.findall("<li>(.*?)</li>", listed[1])] == list(checked.report.notes)
+
+
+@pytest.mark.parametrize(("last", "end"), [(date(2024, 12, 1), "2024-12-01"), (date(2024, 12, 3), "2024-12-01")])
+def test_the_caption_names_the_days_that_are_drawn_when_periods_are_weeks(
+    checked: Checked, last: date, end: str
+) -> None:
+    # 2024-11-25 is a Monday; the week from 2024-12-02 is not over on its Tuesday
+    mondays = [date(2024, 11, 18), date(2024, 11, 25), date(2024, 12, 2)]
+    weeks = tuple(Period(first=day, orders=5, customers=5, new_customers=1) for day in mondays if day <= last)
+    shown = checked.report.history.model_copy(
+        update={"step": "week", "over_time": weeks, "first": date(2024, 11, 20), "last": last}
+    )
+    first, *_ = pictures(checked.report.model_copy(update={"history": shown}))
+    assert first.told.startswith(f"Orders and customers by week from 2024-11-20 to {end}: 5 orders")
 
 
 def test_the_page_begins_with_the_verdicts_and_ends_with_the_columns(checked: Checked) -> None:

@@ -29,14 +29,13 @@ def values(found: dict[str, Proposal]) -> dict[str, Any]:
 
 def test_usual_lengths_from_the_gaps_are_proposed_when_the_history_is_long() -> None:
     found = proposed(6, 14, 34, days=2000)
-    # active_days would be 60, which is what is configured
-    assert values(found) == {"churn.horizon": 14, "repurchase.horizons": (7, 14, 60)}
+    assert values(found) == {"churn.active_days": 45, "churn.horizon": 14, "repurchase.horizons": (7, 14, 45)}
     assert found["churn.horizon"].why == (
         "75 % of the gaps between a customer's orders are at most 14 days, each customer counting once, and 14 is the "
         "next usual length: most of those who come back have come back by then"
     )
     assert toml(list(found.values())) == (
-        "[predictions.churn]\nhorizon = 14\n\n[predictions.repurchase]\nhorizons = [7, 14, 60]"
+        "[predictions.churn]\nactive_days = 45\nhorizon = 14\n\n[predictions.repurchase]\nhorizons = [7, 14, 45]"
     )
 
 
@@ -44,26 +43,32 @@ def test_only_what_the_history_has_room_for_is_proposed() -> None:
     # CDNOW's gaps: 157 days are the longest horizon in 546 days, and half of them are 273
     found = proposed(64, 173, 311, days=546)
     assert values(found) == {
-        "churn.active_days": 180,
-        "churn.horizon": 90,
-        "repurchase.horizons": (30, 60, 90),
+        "churn.active_days": 270,
+        "churn.horizon": 150,
+        "repurchase.horizons": (60, 90, 150),
     }
     assert found["churn.active_days"].why == (
         "90 % of the gaps between a customer's orders are at most 311 days, each customer counting once; of the usual "
-        "lengths the history has room for 180 at most"
+        "lengths the history has room for 270 at most"
     )
     assert room(546).longest_horizon() == 157
-    assert all(room(546).holds(days) for days in (90, 60, 30))
+    assert all(room(546).holds(days) for days in (150, 90, 60))
+
+
+@pytest.mark.parametrize(("gap", "length"), [(31, 45), (46, 60), (95, 120), (121, 150), (151, 180), (181, 270)])
+def test_a_length_near_the_gap_is_proposed_when_it_is_long(gap: int, length: int) -> None:
+    found = proposed(6, gap, gap, days=5000, churn={"active_days": 5, "horizon": 5})
+    assert (found["churn.active_days"].value, found["churn.horizon"].value) == (length, length)
 
 
 def test_nothing_is_proposed_when_the_settings_fit_already() -> None:
-    churn, repurchase = {"active_days": 60, "horizon": 14}, {"horizons": [7, 14, 60]}
+    churn, repurchase = {"active_days": 45, "horizon": 14}, {"horizons": [7, 14, 45]}
     assert proposed(6, 14, 34, days=2000, churn=churn, repurchase=repurchase) == {}
 
 
 def test_nothing_is_proposed_when_nobody_came_back_or_nothing_fits() -> None:
     assert proposals(None, predictions(), room(2000)) == ()
-    assert values(proposed(6, 14, 34, days=90)) == {"churn.active_days": 30}
+    assert values(proposed(6, 14, 34, days=90)) == {"churn.active_days": 45}
     assert proposed(6, 14, 34, days=10) == {}
 
 

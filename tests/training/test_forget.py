@@ -48,6 +48,11 @@ a,y
 """
 
 
+@pytest.fixture(autouse=True)
+def _bentos_in_the_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BENTOML_HOME", raising=False)  # which tests of the service set for good
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Settings:
     return workspace(tmp_path)
@@ -252,6 +257,90 @@ def test_a_person_is_gone_when_ids_are_hashed(hashed_config: Settings, asked: st
     assert pseudonym("7", KEY) in ids_left(hashed_config)
 
 
+def test_a_person_is_known_when_the_pseudonym_was_forgotten_before(hashed_config: Settings) -> None:
+    ingest(hashed_config, today=TODAY)
+    theirs = sorted(pseudonym(each, KEY) for each in ("card", "account", "member", "phone"))
+    assert forgotten(hashed_config, pseudonym("member", KEY)).ids == tuple(theirs)
+    assert forgotten(hashed_config, "card").ids == ("card",)
+    with pytest.raises(InvalidRequestError, match="nobody: in none of the tables"):
+        forgotten(hashed_config, "nobody")
+
+
+FLOATS = """customer_id,ordered_at,product_id,amount
+12583.0,2024-06-01,p1,1
+12583.0,2024-06-02,p1
+77.0,2024-06-02,p1
+77.0,2024-06-03,p1,2
+12583.0,free,p1,2
+"""
+
+
+def float_workspace(folder: Path, **sections: Any) -> Settings:
+    (folder / "lines.csv").write_text(FLOATS)
+    return Settings(
+        workspace=folder,
+        source={"order_lines": {"path": "lines.csv", "float_ids": ["customer_id"]}},
+        intake={"max_rejected_share": 0.9},
+        **sections,
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "ids"), [("12583", ("12583",)), ("12583.0", ("12583", "12583.0")), ("12583.00", ("12583", "12583.00"))]
+)
+def test_a_person_is_gone_when_ids_went_through_floats(tmp_path: Path, asked: str, ids: tuple[str, ...]) -> None:
+    config = float_workspace(tmp_path)
+    ingest(config, today=TODAY)
+    malformed = config.quarantine / "malformed_order_lines.parquet"
+    assert pq.read_table(malformed).num_rows == 2
+    done = forgotten(config, asked)
+    assert set(ids) <= set(done.ids) <= {*ids, "12583.0"}
+    assert done.removed == {
+        "tables/order_lines.parquet": 1,
+        "quarantine/order_lines.parquet": 1,
+        "quarantine/malformed_order_lines.parquet": 1,
+    }
+    now = load_report(config)
+    for _ in range(2):  # now, and after the next intake
+        assert ids_left(config) == {"77"}
+        assert pq.read_table(malformed)["text"].to_pylist() == ["77.0,2024-06-02,p1"]
+        again = ensure_tables(config, today=TODAY)
+    assert counts(again) == counts(now)
+    assert again.tables[col.ORDER_LINES].forgotten == 3
+
+
+def test_a_person_is_gone_when_ids_went_through_floats_and_are_hashed(tmp_path: Path) -> None:
+    config = float_workspace(tmp_path, privacy=PrivacySettings(hash_ids=True, key=KEY.decode()))
+    ingest(config, today=TODAY)
+    assert forgotten(config, "12583.0").ids == tuple(sorted(["12583.0", pseudonym("12583", KEY)]))
+    ensure_tables(config, today=TODAY)
+    assert ids_left(config) == {pseudonym("77", KEY)}
+
+
+def test_an_id_is_refused_when_it_is_written_with_a_fraction_and_ids_never_went_through_floats(
+    config: Settings,
+) -> None:
+    ingest(config, today=TODAY)
+    with pytest.raises(InvalidRequestError, match=r"\A7\.0: in none of the tables"):
+        forgotten(config, "7.0")
+
+
+@pytest.mark.parametrize("separator", ["^", "~", ":", "_"])
+def test_lines_that_are_no_row_go_when_fields_have_another_separator(tmp_path: Path, separator: str) -> None:
+    text = "customer_id,ordered_at,product_id,amount\n007,2024-06-01,p1,1\n007,2024-06-02\n8,2024-06-02\n"
+    (tmp_path / "lines.csv").write_text(text.replace(",", separator))
+    lines = {"path": "lines.csv", "separator": separator}
+    if separator == "_":
+        lines |= {"columns": {"customer_id": "c", "ordered_at": "t", "product_id": "p", "amount": "a"}}
+        (tmp_path / "lines.csv").write_text("c_t_p_a\n" + text.split("\n", 1)[1].replace(",", "_"))
+    config = Settings(workspace=tmp_path, source={"order_lines": lines}, intake={"max_rejected_share": 0.9})
+    ingest(config, today=TODAY)
+    done = forgotten(config, "007")
+    assert done.removed == {"tables/order_lines.parquet": 1, "quarantine/malformed_order_lines.parquet": 1}
+    left = pq.read_table(config.quarantine / "malformed_order_lines.parquet")["text"].to_pylist()
+    assert left == [f"8{separator}2024-06-02"]
+
+
 def found(done: Forgotten, kind: str) -> dict[str, str]:
     return {each.path: each.holds for each in done.holders if each.kind == kind}
 
@@ -290,7 +379,7 @@ def test_files_and_logs_are_named_when_they_hold_the_person(config: Settings) ->
         "scores/x.parquet.partial/job/0.parquet": "2 rows",
     }
     assert found(done, "log") == {
-        "logs/calls.jsonl": "1 lines that mention them",
+        "logs/calls.jsonl": "1 line with an id of theirs",
         "logs/old.log.gz": "compressed, not searched",
     }
 
@@ -322,10 +411,11 @@ def test_a_forgotten_person_is_unknown_when_a_release_is_published(command: Comm
     assert said.code == 0
     done = json.loads(said.out)
     by_kind = {each["kind"]: each for each in done["holders"]}
-    assert set(by_kind) == {"source", "release", "bento", "file", "training runs"}
+    assert set(by_kind) == {"source", "release", "service", "bento", "file", "training runs"}
     assert by_kind["release"]["path"] == f"releases/parts/{holding.store} ({holding.name})"
     assert "foresell:built" in by_kind["bento"]["holds"]
-    assert (by_kind["file"]["path"], by_kind["file"]["holds"]) == ("churn.csv", "1 rows")
+    assert (by_kind["file"]["path"], by_kind["file"]["holds"]) == ("churn.csv", "1 row")
+    assert by_kind["service"]["next_step"] == "restart it after foresell publish"
     assert done["removed"]["tables/order_lines.parquet"] > 50
 
     assert command("publish", "--workspace", shop).code == 0
@@ -358,6 +448,12 @@ def test_forgetting_is_said_line_by_line(command: Command, own_shop: Path) -> No
     assert lines[0] == "Forgotten, and left out of every later intake: 001"
     assert any(line.startswith("  tables/order_lines.parquet: ") for line in lines)
     assert any("foresell publish writes a release without them" in line for line in lines)
+
+
+def test_one_row_is_said_to_be_one(config: Settings) -> None:
+    ingest(config, today=TODAY)
+    said = forgotten(config, "other").sentences
+    assert "  tables/order_lines.parquet: 1 row\n" in said
 
 
 def test_exit_2_names_the_id_when_nobody_has_it(command: Command, own_shop: Path) -> None:

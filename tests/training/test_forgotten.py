@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import SourceError
-from training.forgotten import Register
+from training.forgotten import Register, without_fraction
+from training.notation import identifier
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
 
@@ -97,8 +98,33 @@ def test_a_damaged_register_is_refused_in_one_line(tmp_path: Path, content: str)
         ("77,007,17", False),
         ("Anna Smith,2024-01-01", True),
         ("anna smith,2024-01-01", False),
+        ("Anna Smith^2024-01-01^x", True),
+        ("~Anna Smith~:2024-01-01", True),
+        ('"Smith, Anna",2024-01-01', False),
+        ("7^2024-01-01", True),
+        ("2024-01-01:x:7", True),
+        ("x~7~2024", True),
+        ("x_7_2024", True),
+        ("7.0,2024-01-01", True),
+        ("a, 7.00 ,x", True),
+        ("17.0,0.7e1,77^77.0", False),
+        ("anna@example.org^2024", True),
+        ("x|(anna@example.org)|2024", True),
+        (" 08,2024", True),
+        ("08,2024", False),
         ("", False),
+        (None, False),
     ],
 )
-def test_a_line_mentions_an_id_when_it_is_a_field_or_a_word(line: str, mentioned: bool) -> None:
-    assert Register().add(["7", "Anna Smith"]).mentioned_in(line) is mentioned
+def test_a_line_mentions_an_id_when_it_is_a_part_of_it(line: str | None, mentioned: bool) -> None:
+    register = Register().add(["7", "Anna Smith", "anna@example.org", " 08"])
+    assert register.mentioned_in(line) is mentioned
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("17850.0", "17850"), (" 007.00 ", "007"), ("1.5", "1.5"), ("x1.0", "x1.0"), ("7", "7"), (" 7", " 7")],
+)
+def test_an_id_is_read_as_intake_reads_it_when_it_went_through_floats(written: str, read: str) -> None:
+    value = identifier(ibis.literal(written), through_float=True)
+    assert without_fraction(written) == ibis.duckdb.connect(threads=1).to_pyarrow(value).as_py() == read

@@ -111,6 +111,34 @@ def test_exact_duplicates_are_kept_and_counted_when_lines_repeat(tmp_path: Path)
     assert (counted.kept, counted.duplicates) == (5, 2)
 
 
+@pytest.mark.parametrize("expression", ["nullif(cid, 'NULL')", "case when cid <> 'NULL' then cid end"])
+def test_customer_is_nobody_when_the_mapping_says_so(tmp_path: Path, expression: str) -> None:
+    rows: Rows = [("a", "2024-06-01", "1"), ("NULL", "2024-06-01", "1")]
+    config = workspace(tmp_path, rows, ("cid", "ordered_at", "amount"))
+    entry = {"path": "lines.csv", "columns": {"customer_id": expression}}
+    config = Settings(workspace=tmp_path, source={"order_lines": entry})
+    counted = ingest(config, today=TODAY).tables[col.ORDER_LINES]
+    assert (counted.kept, counted.set_aside, counted.rejected) == (1, {"anonymous": 1}, {})
+
+
+def test_amount_is_absent_when_the_mapping_empties_it_and_broken_when_it_is_no_number(tmp_path: Path) -> None:
+    rows: Rows = [("a", "2024-06-01", "3"), ("b", "2024-06-01", "0"), ("c", "2024-06-01", "free")]
+    write(tmp_path / "lines.csv", rows, ("customer_id", "ordered_at", "paid"))
+    entry = {"path": "lines.csv", "columns": {"amount": "nullif(paid, 0)"}}
+    config = Settings(workspace=tmp_path, source={"order_lines": entry}, intake={"max_rejected_share": 0.5})
+    assert ingest(config, today=TODAY).tables[col.ORDER_LINES].rejected == {"amount_not_a_number": 1}
+    assert [row["amount"] for row in kept(config)] == [3, None]
+
+
+def test_amount_is_too_large_when_a_factor_is(tmp_path: Path) -> None:
+    rows: Rows = [("a", "2024-06-01", "3", "2.5"), ("b", "2024-06-01", "3", "1e18"), ("c", "2024-06-01", "3", "free")]
+    write(tmp_path / "lines.csv", rows, ("customer_id", "ordered_at", "quantity", "price"))
+    entry = {"path": "lines.csv", "columns": {"amount": "quantity * price"}}
+    config = Settings(workspace=tmp_path, source={"order_lines": entry}, intake={"max_rejected_share": 1})
+    rejected = ingest(config, today=TODAY).tables[col.ORDER_LINES].rejected
+    assert rejected == {"amount_too_large": 1, "amount_not_a_number": 1}
+
+
 def test_run_fails_with_the_counts_when_too_many_rows_are_rejected(tmp_path: Path) -> None:
     config = workspace(tmp_path, GOOD)
     before = ingest(config, today=TODAY)
@@ -128,7 +156,9 @@ def test_run_fails_with_the_counts_when_too_many_rows_are_rejected(tmp_path: Pat
 
 @pytest.mark.parametrize("rows", [[], [("", "2024-06-01", "", "", "", "", "")]])
 def test_run_is_refused_when_no_line_is_usable(tmp_path: Path, rows: Rows) -> None:
-    with pytest.raises(NotEnoughDataError, match=rf"order_lines: no usable row \({len(rows)} read, 0 rejected"):
+    with pytest.raises(
+        NotEnoughDataError, match=rf"order_lines: no usable row \({len(rows)} read, 0 rejected, .*; they are"
+    ):
         ingest(workspace(tmp_path, rows), today=TODAY)
 
 

@@ -60,6 +60,16 @@ def test_loops_and_conflicts_are_rejected_with_their_rule_when_identities_contra
     ]
 
 
+def test_rows_of_one_person_are_set_aside_when_joining_made_them_repeat(shop: Path) -> None:
+    (shop / "people.csv").write_text("customer_id,joined_at\nmember,2023-01-01\nphone,2023-02-01\nother,\nother,\n")
+    config = settings(shop)
+    tables = {**config.source.model_dump(exclude_none=True, exclude_defaults=True), "customers": {"path": "people.csv"}}
+    config = Settings(workspace=shop, source=tables, intake={"max_rejected_share": 1})
+    counted = ingest(config, today=date(2024, 6, 1)).tables[col.CUSTOMERS]
+    assert (counted.kept, counted.set_aside) == (2, {"joined_customer": 1})
+    assert counted.rejected == {"customer_listed_twice": 1}
+
+
 def test_ids_are_pseudonyms_everywhere_when_they_are_hashed(shop: Path) -> None:
     with (shop / "lines.csv").open("a") as file:
         file.write("secret,never\n")

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 
+from models.source_settings import OrderLinesSource
 from training.check.history import History
+from training.check.row_findings import row_findings
+from training.check.wording import counted, listed
 from training.intake_report import IntakeReport
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -27,8 +30,8 @@ _COHORT_MEANS = {
 }
 
 
-def findings(history: History, report: IntakeReport) -> tuple[str, ...]:
-    """Say what stands out: too little to learn from, age, a cohort, holes, seasons, shared order ids, missing values.
+def findings(history: History, report: IntakeReport, source: OrderLinesSource | None = None) -> tuple[str, ...]:
+    """Say what stands out: age, too little to learn from, a cohort, returns, holes, seasons, missing values and so on.
 
     Parameters
     ----------
@@ -36,10 +39,19 @@ def findings(history: History, report: IntakeReport) -> tuple[str, ...]:
         The figures.
     report : IntakeReport
         What intake counted.
+    source : OrderLinesSource, optional
+        The section ``[source.order_lines]``; None = the source is a builtin one.
     """
     if not history.orders:
         return ("There is no order: every line is a return.",)
-    return (*_too_little(history), *_told(history, report))
+    # the age first: the last note of intake says where the data end
+    return (
+        *_age(report),
+        *_too_little(history),
+        *_cohort(history),
+        *row_findings(history, report, source),
+        *_told(history),
+    )
 
 
 def is_cohort(history: History) -> bool:
@@ -69,36 +81,37 @@ def _too_little(history: History) -> Iterator[str]:
         )
 
 
-def _told(history: History, report: IntakeReport) -> Iterator[str]:
-    assert history.first is not None
-    assert history.last is not None
+def _age(report: IntakeReport) -> Iterator[str]:
     age = (report.today - report.last_complete_day).days
     if age > OLD_DAYS:
         yield f"The data end on {report.last_complete_day}, {age:,} days ago: predictions are as of {report.as_of}."
+
+
+def _cohort(history: History) -> Iterator[str]:
     if is_cohort(history):
+        assert history.last is not None
         assert history.most_came_by is not None
         rest = (history.last - history.most_came_by).days
         yield (
             f"One cohort: 99 % of the {history.customers:,} customers had their first order by {history.most_came_by}, "
             f"and hardly anybody new came in the {rest:,} days after."
         )
+
+
+def _told(history: History) -> Iterator[str]:
     yield from _holes(history)
     yield from _weekdays(history.weekdays)
     if not is_cohort(history):
         yield from _months(history)
     if history.shared_order_ids:
         yield (
-            f"{_count(history.shared_order_ids, 'order id is', 'order ids are')} shared by two or more customers: "
+            f"{counted(history.shared_order_ids, 'order id is', 'order ids are')} shared by two or more customers: "
             "orders count by customer and day, so nothing is lost; check that customer_id is right."
         )
     for table, columns in history.missing.items():
         for column, share in columns.items():
             if share >= MISSING_FROM and (table, column) != ("contacts", "responded_at"):
                 yield f"{share:.0%} of the {table} have no {column}."
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def _holes(history: History) -> Iterator[str]:
@@ -109,7 +122,7 @@ def _holes(history: History) -> Iterator[str]:
             "beside the weeks around; windows that overlap it look like churn."
         )
     if longest[SHOWN_HOLES:]:
-        yield f"And {_count(len(longest) - SHOWN_HOLES, 'shorter hole', 'shorter holes')}."
+        yield f"And {counted(len(longest) - SHOWN_HOLES, 'shorter hole', 'shorter holes')}."
 
 
 def _weekdays(orders: tuple[float, ...]) -> Iterator[str]:
@@ -124,17 +137,17 @@ def _weekdays(orders: tuple[float, ...]) -> Iterator[str]:
         for day in range(len(orders))
         if day not in shut and not STRONG_BELOW < orders[day] / mean < STRONG_ABOVE
     }
-    parts = [f"hardly any orders on {_listed([f'{WEEKDAYS[day]}s' for day in shut])}"] if shut else []
+    parts = [f"hardly any orders on {listed([f'{WEEKDAYS[day]}s' for day in shut])}"] if shut else []
     parts += [f"{WEEKDAYS[day]}s have {strong[day]:.1f} times the mean day's orders" for day in strong]
     if parts:
-        yield f"Strong weekdays: {_listed(parts)}; horizons of whole weeks even that out."
+        yield f"Strong weekdays: {listed(parts)}; horizons of whole weeks even that out."
 
 
 def _months(history: History) -> Iterator[str]:
     strong = {month: ratio for month, ratio in history.months.items() if not STRONG_BELOW < ratio < STRONG_ABOVE}
     if not strong:
         return
-    parts = _listed([f"{MONTHS[month - 1]} {ratio:.1f}" for month, ratio in strong.items()])
+    parts = listed([f"{MONTHS[month - 1]} {ratio:.1f}" for month, ratio in strong.items()])
     if history.years:
         yield f"Strong seasons: orders a day against the year around them: {parts}."
     else:
@@ -142,7 +155,3 @@ def _months(history: History) -> Iterator[str]:
             f"Strong months: orders a day against the mean month: {parts}; below two years a season cannot be told "
             "from growth or decline."
         )
-
-
-def _listed(parts: list[str]) -> str:
-    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]

@@ -78,8 +78,10 @@ class History(_Facts):
 
     first: date | None = Field(description="Day of the first order; null = there is none.")
     last: date | None = Field(description="Day of the last order.")
+    latest_day_of_month: int = Field(description="1..31, of all days with an order; 0 = there is none.")
     customers: int = Field(description="Customers with an order.")
     orders: int
+    returns: int = Field(description="Order lines that are returns.")
     step: Step = Field(description="What a period of `over_time` is.")
     over_time: tuple[Period, ...] = Field(description="Rising, without gaps; at most about 400.")
     most_came_by: date | None = Field(description="By this day 99 % of the customers had their first order.")

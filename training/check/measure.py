@@ -46,8 +46,10 @@ def measure(engine: Engine, orders: Orders, report: IntakeReport) -> History:
     return History(
         first=min(by_day, default=None),
         last=max(by_day, default=None),
+        latest_day_of_month=max((day.day for day in by_day), default=0),
         customers=sum(counts.values()),
         orders=sum(by_day.values()),
+        returns=int(is_return(lines).sum().to_pyarrow().as_py() or 0),
         step=step,
         over_time=_over_time(by_day, new, orders.customers_in(step), step),
         most_came_by=_day_of(new, CAME_PERCENT) if by_day else None,

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from training.check.history import Assortment, Bin, Hole, Period
+from training.check.history import Assortment, Bin, History, Hole, Period
 from training.check.report import CheckReport
 from training.plots import COLOURS, canvas, png
 
@@ -50,7 +50,7 @@ def _drawn(report: CheckReport) -> Iterator[Picture]:
     title = f"Orders and customers by {history.step}"
     periods = history.over_time
     whole = _whole(periods, history.step, history.last)
-    yield Picture(title, _told_over_time(whole, history.step), _over_time(whole, title, history.holes), wide=True)
+    yield Picture(title, _told_over_time(whole, history), _over_time(whole, title, history.holes), wide=True)
     title = f"New customers by {history.step}"
     came = sum(period.new_customers for period in periods)
     told = f"First orders of {came:,} customers; 99 % of them by {history.most_came_by}."
@@ -108,13 +108,20 @@ def _whole(periods: Sequence[Period], step: str, last: date | None) -> Sequence[
     return periods if over else periods[:-1]
 
 
-def _told_over_time(periods: Sequence[Period], step: str) -> str:
+def _told_over_time(periods: Sequence[Period], history: History) -> str:
+    step = history.step
     most = max(periods, key=lambda period: period.orders)
     mean = sum(period.orders for period in periods) / len(periods)
     return (
-        f"Orders and customers by {step} from {periods[0].first} to {periods[-1].first}: {mean:,.0f} orders in the "
+        f"Orders and customers by {step} from {history.first} to {_end(periods, history)}: {mean:,.0f} orders in the "
         f"mean {step}, most ({most.orders:,}) in that of {most.first}."
     )
+
+
+def _end(periods: Sequence[Period], history: History) -> date | None:
+    """Return the last day that is drawn: the last order's, or the one before a last week or month that is left out."""
+    left_out = history.over_time[len(periods) :]
+    return left_out[0].first - timedelta(days=1) if left_out else history.last
 
 
 def _told_bars(bins: Sequence[Bin], what: str) -> str:

@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.prediction import Prediction
 from training.check.history import Gaps
 from training.check.room import Room
+from training.check.wording import listed
 
-USUAL_DAYS = (7, 14, 30, 60, 90, 180, 365)
+# from 30 on each is at most one and a half times the one before, so that nothing far longer than a gap is proposed
+USUAL_DAYS = (7, 14, 30, 45, 60, 90, 120, 150, 180, 270, 365)
 MOST_HORIZONS = 3
 # churn is asked after those who are still active, over about as long as most of them take to come back
 ACTIVE_PERCENT, HORIZON_PERCENT = 90, 75
@@ -94,7 +96,7 @@ def _fitting(gaps: Gaps, settings: Any, room: Room) -> Iterator[tuple[str, int |
         values = _horizons(quantiles, longest)
         if values:
             why = (
-                f"{_listed(HORIZONS_PERCENTS)} % of the gaps are at most {_listed(quantiles)} days, each customer "
+                f"{listed(HORIZONS_PERCENTS)} % of the gaps are at most {listed(quantiles)} days, each customer "
                 "counting once; these are the usual lengths around that, as far as the history has room"
             )
             yield "horizons", values, why
@@ -121,8 +123,3 @@ def _why(told: str, days: int, value: int, meaning: str) -> str:
     if value >= days:
         return f"{told}, and {value} is the next usual length: {meaning}"
     return f"{told}; of the usual lengths the history has room for {value} at most"
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    texts = [str(number) for number in numbers]
-    return f"{', '.join(texts[:-1])} and {texts[-1]}"

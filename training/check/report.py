@@ -13,12 +13,13 @@ from models import predictions
 from models.engines import Engine, open_duckdb
 from models.features import features
 from models.prediction import Prediction
-from models.settings import ModelSettings, Settings
+from models.settings import FeatureSettings, Settings
 from training.check.findings import findings
 from training.check.history import History
 from training.check.measure import measure
 from training.check.order_counts import Orders
 from training.check.proposals import Proposal, proposals
+from training.check.questions import open_questions
 from training.check.room import Room
 from training.check.verdicts import Evidence, Verdict, verdicts
 from training.cutoffs import plan
@@ -40,8 +41,14 @@ class CheckReport(BaseModel):
     orders: int = Field(description="Days on which a customer bought something; returns alone are no order.")
     verdicts: tuple[Verdict, ...]
     history: History
+    questions: tuple[str, ...] = Field(description="What foresell.toml leaves open; empty = nothing.")
     findings: tuple[str, ...] = Field(description="What stands out in the history, a sentence each.")
     proposals: tuple[Proposal, ...] = Field(description="Settings that fit the customers' gaps between orders.")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Everything that people should know before they trust a prediction, as it is shown."""
+        return (*self.questions, *self.intake.notes, *self.findings)
 
 
 def data_report(report: IntakeReport, settings: Settings, progress: Progress = silent) -> CheckReport:
@@ -69,7 +76,7 @@ def data_report(report: IntakeReport, settings: Settings, progress: Progress = s
             history,
             report.tables[col.ORDER_LINES].absent,
             room,
-            eligible=_eligible(engine, known, report.as_of, settings.models),
+            eligible=_eligible(engine, known, report.as_of, settings.models.features),
             silent=orders.silent_days(report.as_of),
             windows={horizon: counted[window] for horizon, window in tests.items()},
         )
@@ -80,7 +87,8 @@ def data_report(report: IntakeReport, settings: Settings, progress: Progress = s
         orders=history.orders,
         verdicts=verdicts(known, evidence),
         history=history,
-        findings=findings(history, report),
+        questions=open_questions(settings.workspace),
+        findings=findings(history, report, settings.source.order_lines),
         proposals=proposals(history.gaps, known, room),
     )
 
@@ -107,12 +115,12 @@ def _test_windows(known: Sequence[Prediction], room: Room) -> dict[int, tuple[da
     return found
 
 
-def _eligible(engine: Engine, known: Sequence[Prediction], as_of: date, settings: ModelSettings) -> dict[str, int]:
+def _eligible(engine: Engine, known: Sequence[Prediction], as_of: date, settings: FeatureSettings) -> dict[str, int]:
     """Count whom each prediction is defined for, by the one definition of the features, some rows at a time."""
     counts = {prediction.name: 0 for prediction in known}
-    rows = features(engine.tables, spine_of_everyone(engine, as_of), settings.features)
+    rows = features(engine.tables, spine_of_everyone(engine, as_of), settings)
     for batch in rows.to_pyarrow_batches(chunk_size=_BATCH_ROWS):
-        customers = as_customers(pa.Table.from_batches([batch]), settings.features)
+        customers = as_customers(pa.Table.from_batches([batch]), settings)
         for prediction in known:
             counts[prediction.name] += int(prediction.eligible(customers).sum())
     return counts

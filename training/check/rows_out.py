@@ -9,19 +9,15 @@ import ibis
 from ibis.backends.duckdb import Backend
 
 from models import columns as col
-from models.contracts import ANONYMOUS, EXACT_DUPLICATE, MALFORMED, rule_descriptions
+from models.contracts import MALFORMED
 from models.engines import NO_BAR
 from models.settings import Settings
 from training.check.terminal import most_first
 from training.intake_report import IntakeReport
-from training.quarantine import malformed_file, rejected_file, set_aside_file
+from training.quarantine import described, malformed_file, rejected_file, set_aside_file
 
 EXAMPLES = 3
 LONGEST_TEXT = 80
-_SET_ASIDE = {
-    ANONYMOUS: "no customer: counted as nobody's sale",
-    EXACT_DUPLICATE: "the row repeats another one exactly",
-}
 
 
 @dataclass(frozen=True)
@@ -73,15 +69,15 @@ def rows_out(report: IntakeReport, settings: Settings) -> tuple[RowsOut, ...]:
 
 def _collected(backend: Backend, report: IntakeReport, folder: Path) -> Iterator[RowsOut]:
     for table, counted in report.tables.items():
-        describes = rule_descriptions(table)
         for rule, rows in most_first(counted.rejected):
             malformed = rule == MALFORMED
             file = folder / (malformed_file(table) if malformed else rejected_file(table))
             kind: Literal["rejected", "malformed"] = "malformed" if malformed else "rejected"
-            yield RowsOut(table, rule, kind, describes.get(rule, rule), rows, file, _examples(backend, file, rule))
+            why = described(table, rule)
+            yield RowsOut(table, rule, kind, why, rows, file, _examples(backend, file, rule))
         for rule, rows in most_first(counted.set_aside):
             file = folder / set_aside_file(table)
-            why = _SET_ASIDE.get(rule, "the configuration says so")
+            why = described(table, rule)
             yield RowsOut(table, rule, "set aside", why, rows, file, _examples(backend, file, rule))
 
 

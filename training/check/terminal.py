@@ -4,10 +4,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from models.contracts import MALFORMED, rule_descriptions
+from models.contracts import MALFORMED
 from training.check.report import CheckReport
 from training.intake_report import IntakeReport
-from training.quarantine import set_aside_file
+from training.quarantine import described, set_aside_file
 
 _COUNTS = ("read", "kept", "rejected", "malformed", "set aside", "forgotten", "duplicates")
 
@@ -20,7 +20,7 @@ def render(report: CheckReport) -> Group:
         f"Source {intake.source}: {report.customers:,} customers, {report.orders:,} orders, "
         f"{lines.first_day} to {lines.last_day}; as of {intake.as_of}"
     )
-    notes = [Text(f"- {note}") for note in (*intake.notes, *report.findings)]
+    notes = [Text(f"- {note}") for note in report.notes]
     verdicts = [
         Text(f"{'ready    ' if v.ready else 'not ready'}  {v.prediction}, {v.horizon_days} days: {v.sentence}")
         for v in report.verdicts
@@ -60,12 +60,12 @@ def _tables(intake: IntakeReport) -> Table:
 def _rejections(intake: IntakeReport) -> list[Text]:
     said: list[Text] = []
     for name, counted in intake.tables.items():
-        describes = rule_descriptions(name)
         for rule, rows in most_first(counted.rejected):
-            said.append(Text(f"rejected: {rows:,} of {name}: {describes.get(rule, rule)} ({rule})"))
-        if counted.set_aside:
-            why = ", ".join(f"{rows:,} {rule}" for rule, rows in most_first(counted.set_aside))
-            said.append(Text(f"set aside: {why} of {name} ({set_aside_file(name)})"))
+            said.append(Text(f"rejected: {rows:,} of {name}: {described(name, rule)} ({rule})"))
+        for rule, rows in most_first(counted.set_aside):
+            said.append(
+                Text(f"set aside: {rows:,} of {name}: {described(name, rule)} ({rule}, {set_aside_file(name)})")
+            )
     return said
 
 

@@ -1,12 +1,15 @@
 """Samples of a database's tables."""
 
 import os
+from itertools import islice
 from pathlib import Path
 
+import pyarrow as pa
 from pydantic import SecretStr, ValidationError
 
+from models import columns as col
 from models.errors import ConfigError, ForesellError, MissingDependencyError, SourceError
-from models.source_settings import OrderLinesSource, SourceSettings
+from models.source_settings import OrderLinesSource, SourceSettings, TableSource
 from training.initialise.sample import SAMPLE_ROWS, Sample, sample_of
 
 _MOST_TABLES = 60
@@ -64,6 +67,28 @@ def database_samples(target: str, workspace: Path) -> tuple[SourceSettings, list
     return source, samples
 
 
+def query_sample(source: SourceSettings, query: str, workspace: Path, *, name: str) -> Sample:
+    """Read the first rows that a query gives.
+
+    Raises
+    ------
+    SourceError, MissingDependencyError
+        The database cannot be reached, or refuses the query.
+    ContractError
+        Two columns have one name, or there is no row.
+    """
+    from training.sources.sql_connection import place_of
+    from training.sources.sql_reading import BATCH_ROWS, Reading
+
+    place = place_of(source, workspace)
+    with place.connection() as connection:
+        schema, batches = Reading(connection, place, col.ORDER_LINES, TableSource(query=query)).stream()
+        read = list(islice(batches, SAMPLE_ROWS // BATCH_ROWS))
+        rows = pa.Table.from_batches(read, schema=schema)
+    whole = rows.num_rows < SAMPLE_ROWS
+    return sample_of(rows, name=name, where="the query", place={"query": query}, whole=whole)
+
+
 def _without_password(target: str) -> SourceSettings:
     from sqlalchemy.engine import URL, make_url
     from sqlalchemy.exc import ArgumentError
@@ -73,6 +98,11 @@ def _without_password(target: str) -> SourceSettings:
         url = make_url(target)
     except (ArgumentError, ValueError):
         raise refused from None
+    if url.host and "@" in f"{url.host}{url.database}":
+        raise ConfigError(
+            "the URL of the database holds an '@' too many: percent-encode the password (@ is %40, / is %2F), or leave "
+            f"it out and set {PASSWORD_VARIABLE}"
+        )
     in_query = [key for key in url.query if key.lower() in _PASSWORD_KEYS]
     given = [url.password, *(url.query[key] for key in in_query), os.environ.get(PASSWORD_VARIABLE)]
     password = next((str(each) for each in given if each), None)

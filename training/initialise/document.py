@@ -86,6 +86,8 @@ def _table(guess: TableGuess, workspace: Path) -> Iterator[str]:
             yield f"[source.{guess.table}.{name}]"
             for entry in entries:
                 yield from _entry(entry)
+    for note in guess.notes:
+        yield from _comment(note)
     if guess.left_out and guess.table == col.ORDER_LINES:
         yield from _comment("left out:")
     for said in guess.left_out:
@@ -97,8 +99,8 @@ def _entry(entry: Entry) -> Iterator[str]:
         yield from _comment(f"{entry.key}: {entry.reason}")
     if entry.question:
         yield from _comment(f"{QUESTION} {entry.key}: {entry.question}")
-        for other in entry.alternatives:
-            yield f"# {entry.key} = {toml(other)}"
+    for other in entry.alternatives:
+        yield f"# {entry.key} = {toml(other)}"
     if entry.value is not None:
         yield f"{entry.key} = {toml(entry.value)}"
 

@@ -8,7 +8,7 @@ from typing import Any
 from training.initialise.sample import Sample
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SQL_WORDS = frozenset(
+SQL_WORDS = frozenset(
     [
         "all",
         "and",
@@ -122,6 +122,8 @@ class TableGuess:
         Rules of order lines.
     left_out : list of str
         What is not used, and why.
+    notes : list of str
+        What a person should know of the rows that are kept.
     """
 
     table: str
@@ -131,6 +133,7 @@ class TableGuess:
     returns: list[Entry] = field(default_factory=list)
     set_aside: list[Entry] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def entries(self) -> list[Entry]:
@@ -150,7 +153,7 @@ class TableGuess:
 
 def identifier(name: str) -> str:
     """Return a column's name as an expression has it."""
-    if _PLAIN.fullmatch(name) and name.lower() not in _SQL_WORDS:
+    if _PLAIN.fullmatch(name) and name.lower() not in SQL_WORDS:
         return name
     return '"' + name.replace('"', '""') + '"'
 

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import ibis
 import pandas as pd
+import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
 from models import predictions
@@ -19,7 +20,7 @@ _STRAY = 0.005  # so many of the first and of the last days may be slips of the 
 
 def span_of(texts: "pd.Series[str]", formats: Sequence[str], bench: Backend) -> tuple[date, date] | None:
     """Return the first and the last day of written times, but for a few stray ones; None = there are none."""
-    rows = ibis.memtable(pd.DataFrame({"text": texts.astype(str)}))
+    rows = ibis.memtable(pa.table({"text": pa.array(texts, pa.string(), from_pandas=True)}))
     days = time_of(rows["text"], Notation(times=tuple(formats)), "UTC").date()
     read = bench.to_pyarrow(days.name("day")).drop_null().sort().to_pylist()
     stray = int(len(read) * _STRAY)

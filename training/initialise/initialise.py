@@ -3,8 +3,9 @@
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import ibis
 import pyarrow as pa
@@ -12,22 +13,24 @@ from ibis.backends.duckdb import Backend
 
 from models import columns as col
 from models.contracts import REQUIRED
-from models.errors import ConfigError, ForesellError, SourceError
+from models.errors import ConfigError, ContractError, ForesellError, SourceError
 from models.settings import CONFIG_FILE, Settings, load_settings
-from models.source_settings import SourceSettings
+from models.source_settings import Builtin, SourceSettings
 from training.initialise.database import database_samples, is_url
 from training.initialise.document import builtin_document, document
 from training.initialise.entries import Entry, TableGuess
 from training.initialise.horizons import fitting_sections, span_of
+from training.initialise.join import with_joins
 from training.initialise.notation_guess import time_column
-from training.initialise.places import samples_at
+from training.initialise.places import samples_at, shown_path
 from training.initialise.profile import Profile, profile_of
 from training.initialise.sample import Sample
 from training.initialise.tables import tables_of
+from training.initialise.trial import rejections, with_questions
 from training.progress import Progress, silent
 from training.sources.mapping import mapped
 
-BUILTIN = ("complete-journey", "cdnow", "ta-feng")
+BUILTIN: tuple[str, ...] = get_args(Builtin)
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,10 @@ class Initialised:
             if guess["value"] is not None
         ]
         lines += [f"QUESTION: {question}" for question in self.questions]
-        asked = f"; settle the {len(self.questions)} QUESTIONs in it" if self.questions else ""
-        return "\n".join([*lines, f"{self.path} is written{asked}. Next: foresell check"])
+        count = len(self.questions)
+        asked = f"; settle the {count} QUESTION{'s' * (count != 1)} in it" if count else ""
+        after = "" if self.unanswered else ". Next: foresell check"
+        return "\n".join([*lines, f"{self.path} is written{asked}{after}"])
 
 
 def initialise(target: str, workspace: Path, *, force: bool = False, progress: Progress = silent) -> Initialised:
@@ -109,22 +114,26 @@ def initialise(target: str, workspace: Path, *, force: bool = False, progress: P
         # nothing that a message or the file shows may hold the password
         shown = str(source.url)
     else:
-        source, samples, shown = None, samples_at(_existing(target), bench), target
+        source, samples, shown = None, samples_at(_existing(target, workspace), bench), target
     profiles = []
     for sample in samples:
         progress(f"looking at the columns of {sample.name}")
         profiles.append(profile_of(sample, bench))
+    profiles = with_joins(profiles, source, workspace, bench)
     guesses, unused = tables_of(profiles)
-    content = document(
-        guesses,
-        [profile.sample for profile in unused],
+    _refuse_strangers(guesses[0], shown)
+    text = partial(
+        document,
+        unused=[profile.sample for profile in unused],
         target=shown,
         workspace=workspace,
         url=source.url if source else None,
         with_password=bool(source and source.password),
         zoned=_zoned(guesses, profiles),
     )
-    content += _short_horizons(guesses[0], profiles, bench)
+    doubts = rejections(text(guesses), guesses[0], bench)
+    guesses[0] = with_questions(guesses[0], doubts)
+    content = text(guesses) + _short_horizons(guesses[0], profiles, bench)
     questions = [
         f"{guess.table}: {entry.key}: {entry.question}"
         for guess in guesses
@@ -155,14 +164,27 @@ def _short_horizons(lines: TableGuess, profiles: Sequence[Profile], bench: Backe
     return f"\n{sections}" if sections else ""
 
 
-def _existing(target: str) -> Path:
+def _existing(target: str, workspace: Path) -> Path:
     path = Path(target).expanduser()
     if not path.exists():
         raise SourceError(
             f"{target} does not exist; name a file, a folder, the URL of a database (postgresql://user@host/shop), or "
             f"a built-in source: {', '.join(BUILTIN)}"
         )
+    if path.suffix.lower() in (".db", ".sqlite", ".sqlite3"):
+        raise SourceError(f"{target} is a database: foresell init sqlite:///{shown_path(path, workspace)}")
     return path
+
+
+def _refuse_strangers(lines: TableGuess, target: str) -> None:
+    """Refuse a table that no answer makes one of order lines."""
+    sample, known = lines.sample, [entry for entry in lines.columns if entry.key in REQUIRED[lines.table]]
+    columns = list(sample.rows.columns) if sample else []
+    if len(columns) < 2 or all(entry.value is None for entry in known):
+        raise ContractError(
+            f"{target} has no table of orders: neither a customer nor a time beside one was recognised in "
+            f"{', '.join(map(repr, columns[:8]))}; name a file, a folder or a database that has them"
+        )
 
 
 def _zoned(guesses: Sequence[TableGuess], profiles: Sequence[Any]) -> bool:
@@ -207,6 +229,8 @@ def _guess(table: str, section: str, entry: Entry) -> dict[str, Any]:
 
 def _missing(guesses: Sequence[TableGuess]) -> str | None:
     for guess in guesses:
+        if guess.sample is not None and guess.sample.unanswered:
+            return guess.sample.unanswered
         for entry in guess.columns:
             if entry.value is None and entry.key in REQUIRED[guess.table]:
                 likely = f"; it may be {', '.join(map(repr, entry.alternatives))}" if entry.alternatives else ""

@@ -55,7 +55,7 @@ def money_of(found: Recognised) -> Money:
     for each in found.ranked[col.AMOUNT]:
         if each.score < 0.2 or each.column.name in taken:
             continue
-        if order is not None and _is_of_the_order(each.column, order):
+        if order is not None and is_of_the_order(each.column, order):
             left_out[each.column.name] = (
                 "the same on all lines of an order, or on its first line alone: the order's total"
             )
@@ -155,12 +155,18 @@ def _close(first: "pd.Series[float]", second: "pd.Series[float]") -> float:
     return float((gap <= 0.011 + 0.001 * second[known].abs()).mean())
 
 
-def _is_of_the_order(column: Column, order: Column) -> bool:
+def is_of_the_order(column: Column, order: Column) -> bool:
+    """Say whether a number belongs to the order: it is on its first line alone, or the same on all its lines."""
     rows = pd.DataFrame({"order": order.values, "value": column.numbers}).dropna(subset=["order"])
     orders = rows.groupby("order")["value"].agg(["size", "count", "nunique"])
-    several = orders[orders["size"] > 1]
+    orders["first"] = rows.drop_duplicates("order").set_index("order")["value"].notna()
+    # where nothing is said there is nothing to learn, nor where all is 0
+    orders["spoken"] = (rows["value"] != 0).groupby(rows["order"]).any()
+    several = orders[(orders["size"] > 1) & (orders["count"] > 0)]
     if len(several) < 3:
         return False
-    once = (several["count"] <= 1).mean() >= _SAME
+    if ((several["count"] == 1) & several["first"]).mean() >= _SAME:
+        return True
+    spoken = several[several["spoken"]]
     # one product's price may stand on two lines of an order: many of the orders must have it so
-    return bool(once or (several["nunique"] <= 1).mean() >= _SAME)
+    return len(spoken) >= 3 and bool((spoken["nunique"] <= 1).mean() >= _SAME)

@@ -1,16 +1,20 @@
 """What the file says of the order lines, and of the products that they describe."""
 
+from collections.abc import Mapping
+
 from models import columns as col
 from models.contracts import SCHEMAS
 from training.initialise import words as names
+from training.initialise.discount import discount_of
 from training.initialise.entries import Entry, TableGuess, identifier
 from training.initialise.evidence import depends
-from training.initialise.money import Money, money_of
+from training.initialise.money import money_of
 from training.initialise.notation_guess import notation_entries
 from training.initialise.profile import Column, Profile
-from training.initialise.recognise import Candidate, Recognised, quoted
-from training.initialise.rules import returns_of, set_aside_of
-from training.initialise.vocabulary import name_score, normal
+from training.initialise.recognise import LEAST, Candidate, Recognised, quoted
+from training.initialise.rules import prefix_of, stray_products
+from training.initialise.statuses import cancelled_notes, status_rules
+from training.initialise.vocabulary import name_score
 
 _OWN = {col.CUSTOMER_ID: "customer", col.ORDERED_AT: "time", col.ORDER_ID: "order", col.PRODUCT_ID: "product"}
 _PLAIN = (col.ORDER_ID, col.PRODUCT_ID, col.QUANTITY)
@@ -22,6 +26,7 @@ _DETAILS = {
     col.BRAND: col.BRAND,
 }
 _OURS = frozenset(name for name, kind in SCHEMAS[col.ORDER_LINES].items() if kind != "date")
+_MANY_ANONYMOUS = 0.05  # share of the lines
 _DECIDES = 0.8  # share of the lines on which a product has its most frequent category
 _ABSENT = {
     col.ORDER_ID: "the lines of one customer and day count as one order",
@@ -38,7 +43,7 @@ def order_lines_guess(profile: Profile, found: Recognised) -> TableGuess:
     entries += [plain_entry(found, role) for role in _PLAIN if role in found.chosen]
     if money.value is not None:
         entries.append(Entry(col.AMOUNT, money.value, money.reason, money.question, money.alternatives))
-    discount, discounts = _discount(found, money)
+    discount, discounts, no_discounts = discount_of(found, money)
     entries += discount
     entries += [plain_entry(found, role) for role in (col.CHANNEL, col.STORE_ID) if role in found.chosen]
     used = {
@@ -48,8 +53,8 @@ def order_lines_guess(profile: Profile, found: Recognised) -> TableGuess:
     }
     used |= set(money.used) | set(discounts)
     status, clock = found.column(names.STATUS), found.column(names.CLOCK)
-    returns, set_aside = returns_of(found), set_aside_of(found, len(profile.sample.rows))
-    if status is not None and (returns or set_aside):
+    rules = status_rules(found)
+    if status is not None and (rules.returns or rules.set_aside):
         used.add(status.name)
     if clock is not None and any(entry.key == col.ORDERED_AT and "||" in str(entry.value) for entry in entries):
         used.add(clock.name)
@@ -69,12 +74,24 @@ def order_lines_guess(profile: Profile, found: Recognised) -> TableGuess:
     return TableGuess(
         col.ORDER_LINES,
         profile.sample,
-        settings=notation_entries(profile, entries, _clock_formats(found)),
+        settings=[*notation_entries(profile, entries, _clock_formats(found)), *_anonymous(found)],
         columns=entries,
-        returns=returns,
-        set_aside=set_aside,
-        left_out=_left_out(columns, used, money) + _said_of_absent(entries),
+        returns=[*prefix_of(found), *rules.returns],
+        set_aside=[*rules.set_aside, *stray_products(found)],
+        left_out=_left_out(columns, used, no_discounts | money.left_out) + _said_of_absent(entries),
+        notes=[*rules.notes, *cancelled_notes(columns)],
     )
+
+
+def _anonymous(found: Recognised) -> list[Entry]:
+    customer = found.column(col.CUSTOMER_ID)
+    if customer is None or customer.empty_share < _MANY_ANONYMOUS:
+        return []
+    reason = (
+        f"{customer.empty_share:.0%} of the lines have no customer and are set aside; so they would still count in how "
+        f"popular a product is"
+    )
+    return [Entry("count_anonymous", None, reason, alternatives=(True,))]
 
 
 def customer_entry(found: Recognised) -> Entry:
@@ -82,8 +99,14 @@ def customer_entry(found: Recognised) -> Entry:
     role = col.CUSTOMER_ID
     if role not in found.chosen:
         others = [each.column.name for each in found.rivals(role)]
+        others += [each.name for each in found.left if each.name not in others and each.times is None]
         return Entry(role, None, question=f"which column holds the {_OWN[role]}?", alternatives=tuple(others[:6]))
-    return _asked(plain_entry(found, role), found, role)
+    entry = _asked(plain_entry(found, role), found, role)
+    if entry.question or found.chosen[role].by_name or found.chosen[role].score > LEAST:
+        return entry
+    return Entry(
+        role, entry.value, entry.reason, f"is {quoted(entry.value)} the customer? Nothing but the time is beside it"
+    )
 
 
 def plain_entry(found: Recognised, role: str) -> Entry:
@@ -142,32 +165,6 @@ def _clock_formats(found: Recognised) -> str:
     return f"{'%I' if half else '%H'}:%M{':%S' if first.count(':') > 1 else ''}{half}"
 
 
-def _discount(found: Recognised, money: Money) -> tuple[list[Entry], list[str]]:
-    taken = {each.column.name for role, each in found.chosen.items() if role != col.DISCOUNT} | set(money.used)
-    likely = [each for each in found.ranked[col.DISCOUNT] if each.column.name not in taken and each.score > 0.4]
-    parts = [each.column for each in likely if not _is_share(each.column)]
-    if not parts:
-        return [], []
-    if len(parts) > 1 and not all("disc" in normal(part.name) for part in parts):
-        parts = parts[:1]
-    negative = all(bool((part.numbers.dropna() <= 0).all()) and bool((part.numbers < 0).any()) for part in parts)
-    total = " + ".join(identifier(part.name) for part in parts)
-    if negative:
-        value = f"-1 * {total}" if len(parts) == 1 else f"-1 * ({total})"
-    else:
-        value = total if len(parts) > 1 else parts[0].name
-    how = "; written as negative numbers" if negative else ""
-    reason = f"{', '.join(quoted(part.name) for part in parts)} - by name; {parts[0].described}{how}."
-    return [Entry(col.DISCOUNT, value, reason)], [part.name for part in parts]
-
-
-def _is_share(column: Column) -> bool:
-    words = normal(column.name).split()
-    named = any(word in ("pct", "percent", "percentage", "rate", "率", "折扣率", "prozent") for word in words)
-    numbers = column.numbers.dropna().abs()
-    return named or (bool((numbers <= 1).all()) and bool((numbers % 1 > 0).any()) and numbers.nunique() < 30)
-
-
 def details_of(found: Recognised) -> dict[str, str]:
     """Return the columns of the order lines that describe products -> our column of the products."""
     product = found.column(col.PRODUCT_ID)
@@ -192,9 +189,9 @@ def products_from_lines(found: Recognised) -> TableGuess | None:
     return TableGuess(col.PRODUCTS, None, settings=[Entry("from_order_lines", value=True)], columns=columns)
 
 
-def _left_out(columns: list[Column], used: set[str], money: Money) -> list[str]:
+def _left_out(columns: list[Column], used: set[str], reasons: Mapping[str, str]) -> list[str]:
     return [
-        f"{quoted(column.name)} ({money.left_out.get(column.name, column.described)})"
+        f"{quoted(column.name)} ({reasons.get(column.name, column.described)})"
         for column in columns
         if column.name not in used
     ]

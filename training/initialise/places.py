@@ -1,6 +1,7 @@
 """Samples of all tables that a path holds: a file, an archive, a workbook, or a folder of them."""
 
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -81,7 +82,26 @@ def _in_folder(folder: Path, bench: Backend) -> list[Sample]:
     if faults and not samples:
         raise faults[0]
     all_alike = len({_group(each) for each in samples}) == 1 and len(known) == len(files) > 1
-    return _merged(samples, whole_of=folder if all_alike else None, files=len(known))
+    merged = _merged(samples, whole_of=folder if all_alike else None, files=len(known))
+    return merged if all_alike else [_apart(each, samples, known) for each in merged]
+
+
+def _apart(merged: Sample, read: Sequence[tuple[Dialect | None, Sample]], known: Sequence[Path]) -> Sample:
+    """Say which files have the columns of a table whose folder holds other things as well."""
+    alike = {sample.place["path"] for _, sample in read if list(sample.rows.columns) == list(merged.rows.columns)}
+    # files that were not looked into are told by their names: but for the digits they are the same
+    looked_at = {sample.place["path"] for _, sample in read}
+    shapes = {_shape(file) for file in alike}
+    alike |= {file for file in known if file not in looked_at and _shape(file) in shapes}
+    if len(alike) < 2 or "sheets" in merged.place:
+        return merged
+    further = f"{len(alike) - 1} further file{'s' * (len(alike) > 2)} {'have' if len(alike) > 2 else 'has'}"
+    said = f"{further} the same columns as {merged.name}: move the {len(alike)} files into a folder of their own"
+    return replace(merged, notes=(*merged.notes, f"QUESTION: {said}"), unanswered=f"{said} and name that as path")
+
+
+def _shape(file: Path) -> str:
+    return re.sub(r"\d+", "9", file.name)
 
 
 def _group(read: tuple[Dialect | None, Sample]) -> tuple[Any, ...]:
@@ -107,11 +127,6 @@ def _merged(read: Sequence[tuple[Dialect | None, Sample]], whole_of: Path | None
         if len(alike) > 1 and "sheets" in place:
             place["sheets"] = [sheet for sample in samples for sheet in sample.place["sheets"]]
         elif len(alike) > 1 and whole_of is None:
-            others = ", ".join(sample.name for sample in samples[1:4])
-            notes.append(
-                f"QUESTION: {others} has the same columns; to read them together, move them into a folder of their "
-                f"own and name that as path"
-            )
             samples = samples[:1]
         if whole_of is not None:
             place["path"] = whole_of

@@ -9,7 +9,7 @@ from training.initialise.evidence import depends, fit, is_count, is_free_text
 from training.initialise.profile import Column, Profile
 from training.initialise.vocabulary import name_score
 
-_LEAST = 0.25  # below this a column is not taken
+LEAST = 0.25  # below this a column is not taken
 _CLOSE = 0.75  # of the best score: another column may as well be meant
 _NAMELESS = 0.3  # what content alone is worth
 _BY_CONTENT = (col.ORDERED_AT, col.CUSTOMER_ID, col.ORDER_ID, col.QUANTITY, col.AMOUNT)
@@ -74,11 +74,14 @@ class Recognised:
         Role -> all candidates, the best first.
     by_values : mapping
         Role -> columns that its name does not speak for and whose values would do, the best first.
+    left : sequence of Column
+        Columns that play no role.
     """
 
     chosen: Mapping[str, Candidate]
     ranked: Mapping[str, Sequence[Candidate]]
     by_values: Mapping[str, Sequence[Candidate]]
+    left: Sequence[Column] = ()
 
     def column(self, role: str) -> Column | None:
         """Return the column of a role."""
@@ -90,13 +93,13 @@ class Recognised:
         others = [
             each for each in [*self.ranked[role], *self.by_values.get(role, ())] if each.column is not self.column(role)
         ]
-        return others[0] if others else None
+        return next((each for each in others if each.score >= LEAST), None)
 
     def rivals(self, role: str) -> list[Candidate]:
         """Return the columns that nothing else wants and that fit a role nearly as well as the chosen one."""
         best = self.chosen.get(role)
         taken = {found.column.name for found in self.chosen.values()}
-        least = best.score * _CLOSE if best else _LEAST / 3
+        least = best.score * _CLOSE if best else LEAST / 3
         return [each for each in self.ranked[role] if each.score >= least and each.column.name not in taken]
 
 
@@ -110,7 +113,7 @@ def recognise(profile: Profile, roles: Sequence[str]) -> Recognised:
     """Tell which column plays which of some roles; each column plays one at most."""
     columns = list(profile.columns.values())
     ranked = {role: _ranked(role, columns) for role in roles}
-    pairs = [(each, role) for role in roles for each in ranked[role] if each.score >= _LEAST]
+    pairs = [(each, role) for role in roles for each in ranked[role] if each.score >= LEAST]
     chosen: dict[str, Candidate] = {}
     taken: set[str] = set()
     for each, role in sorted(pairs, key=lambda pair: -pair[0].score):
@@ -129,7 +132,23 @@ def recognise(profile: Profile, roles: Sequence[str]) -> Recognised:
             if len(found) == 1 or (found and role == col.ORDERED_AT):
                 chosen[role] = found[0]
                 taken.add(found[0].column.name)
-    return Recognised(chosen, ranked, {role: _by_values(role, columns) for role in _COMPARED})
+    if col.CUSTOMER_ID in roles:
+        _take_the_only_other(columns, chosen)
+    left = [each for each in columns if each.name not in {found.column.name for found in chosen.values()}]
+    return Recognised(chosen, ranked, {role: _by_values(role, columns) for role in _COMPARED}, left)
+
+
+def _take_the_only_other(columns: Sequence[Column], chosen: dict[str, Candidate]) -> None:
+    """Take the one column beside the time as the customer, whatever it is called, where its values repeat."""
+    time = chosen.get(col.ORDERED_AT)
+    if time is None or col.CUSTOMER_ID in chosen or len(columns) != 2:
+        return
+    other = next(each for each in columns if each is not time.column)
+    if other.distinct < 2 or other.repeats <= 1 or name_score(col.ORDER_ID, other.name):
+        return
+    for role in [role for role, each in chosen.items() if each.column is other]:
+        del chosen[role]
+    chosen[col.CUSTOMER_ID] = Candidate(other, LEAST, False)
 
 
 def _by_values(role: str, columns: Sequence[Column]) -> list[Candidate]:
@@ -151,7 +170,7 @@ def _ranked(role: str, columns: Sequence[Column]) -> list[Candidate]:
 def _by_content(role: str, columns: Sequence[Column], chosen: Mapping[str, Candidate]) -> list[Candidate]:
     likely = [column for column in columns if _may_be(role, column, chosen)]
     found = [Candidate(column, _NAMELESS * fit(role, column), False) for column in likely]
-    return sorted((each for each in found if each.score >= _LEAST), key=lambda each: -each.score)
+    return sorted((each for each in found if each.score >= LEAST), key=lambda each: -each.score)
 
 
 def _may_be(role: str, column: Column, chosen: Mapping[str, Candidate]) -> bool:

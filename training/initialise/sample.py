@@ -37,6 +37,8 @@ class Sample:
         How many rows the table has, about.
     notes : tuple of str
         What a person should know of the reading.
+    unanswered : str
+        What must be done before the table can be read whole; empty = nothing.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Sample:
     whole: bool
     total: int
     notes: tuple[str, ...] = ()
+    unanswered: str = ""
 
     @property
     def title(self) -> str:

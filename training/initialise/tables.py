@@ -46,7 +46,7 @@ def tables_of(profiles: Sequence[Profile]) -> tuple[list[TableGuess], list[Profi
         What nothing could be made of.
     """
     found = {id(profile): recognise(profile, ORDER_LINE_ROLES) for profile in profiles}
-    lines = max(profiles, key=lambda profile: _like_order_lines(profile, found[id(profile)]))
+    lines = order_lines_among(profiles, found)
     guesses = [order_lines_guess(lines, found[id(lines)])]
     left = [profile for profile in profiles if profile is not lines]
     for table in _ROLES:
@@ -63,6 +63,11 @@ def tables_of(profiles: Sequence[Profile]) -> tuple[list[TableGuess], list[Profi
         guesses[0].left_out.extend(f"{name} (the table of products has it)" for name in details)
     order = (col.ORDER_LINES, *OPTIONAL_TABLES)
     return sorted(guesses, key=lambda guess: order.index(guess.table)), left
+
+
+def order_lines_among(profiles: Sequence[Profile], found: Mapping[int, Recognised]) -> Profile:
+    """Return the table that is most likely the order lines; ``found`` is by the tables' ``id()``."""
+    return max(profiles, key=lambda profile: _like_order_lines(profile, found[id(profile)]))
 
 
 def _like_order_lines(profile: Profile, found: Recognised) -> tuple[bool, bool, int, int]:

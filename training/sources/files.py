@@ -22,6 +22,8 @@ from training.sources.mapping import mapped
 from training.sources.raw import RawTable, Workbench
 from training.sources.text import texts_of
 
+_NO_VALUES = "empty"
+
 
 class Files:
     """One file a table, or a folder of files of one kind.
@@ -102,17 +104,42 @@ def _text(bench: Workbench, files: tuple[Path, ...], entry: TableSource, table: 
 
 
 def _parquet(bench: Workbench, files: tuple[Path, ...], table: str) -> ir.Table:
+    kinds: dict[str, tuple[str, Path]] = {}
     for file in files:
         try:
-            refuse_equal_names(pq.read_schema(file).names, str(file))
+            schema = pq.read_schema(file)
         except (pa.ArrowException, OSError) as error:
             raise SourceError(f"{file} cannot be read: {reason(error)}; export it again") from error
+        refuse_equal_names(schema.names, str(file))
+        for field in schema:
+            kind = _kind(field.type)
+            first, where = kinds.setdefault(field.name, (kind, file)) if kind != _NO_VALUES else (kind, file)
+            if kind != first:
+                # made one, a number loses digits and a time its zone
+                raise SourceError(
+                    f"column {field.name!r} is {first} in {where} and {kind} in {file}; write it with one type"
+                )
     try:
         return bench.connection.read_parquet(
             [_escaped(file) for file in files], table_name=f"source_{table}", union_by_name=True
         )
     except duckdb.Error as error:
         raise SourceError(f"{files[0].parent}: the files do not fit together: {reason(error)}; align them") from error
+
+
+def _kind(type_: pa.DataType) -> str:
+    """Name what values a column holds, as far as files must agree on it."""
+    zoned = pa.types.is_timestamp(type_) and type_.tz is not None
+    kinds = {
+        _NO_VALUES: pa.types.is_null,
+        "whole numbers": pa.types.is_integer,
+        "floating numbers": pa.types.is_floating,
+        "text": lambda each: pa.types.is_string(each) or pa.types.is_large_string(each) or pa.types.is_dictionary(each),
+        "times with a zone": lambda each: zoned,
+        "times without a zone": pa.types.is_timestamp,
+        "decimal numbers": pa.types.is_decimal,
+    }
+    return next((name for name, holds in kinds.items() if holds(type_)), str(type_))
 
 
 def _escaped(path: Path) -> str:

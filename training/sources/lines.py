@@ -7,6 +7,7 @@ malformed.
 import io
 from collections.abc import Iterator
 from contextlib import closing
+from functools import reduce
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from training.sources.text import FIELD_END, Meter, Text, utf8
 
 BLOCK = 1 << 20
 """Bytes that are parsed at once: no row is longer, and no quote open for longer."""
+_WIDE = 5  # in a narrower table an address of two lines with commas looks like two rows
 _BLOCKS_AHEAD = 40  # Arrow has read at most 32 blocks more than it has parsed
 
 
@@ -127,7 +129,7 @@ class _Reading:
         try:
             for batch in pc_csv.open_csv(self._stream, **self._options()):
                 self._rows += batch.num_rows
-                yield _without_blank(batch).select(names)
+                yield self._without_swallowed(_without_blank(batch)).select(names)
         except (pa.ArrowException, ValueError) as error:
             raise SourceError(self._why(error)) from error
 
@@ -159,6 +161,22 @@ class _Reading:
             number = self._finder.number_of(record.encode())
             self._lines.add(self._text.name, number, self._as_written(record))
         return "error" if self._lines.found > malformed.MOST else "skip"
+
+    def _without_swallowed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Take out the rows that a stray quote made of several lines: each of those has enough fields by itself."""
+        if batch.num_columns < _WIDE:
+            return batch
+        broken = [pc.match_substring(column, "\n") for column in batch.columns]
+        several = reduce(pc.or_, broken)
+        if not pc.any(several).as_py():
+            return batch
+        kept = [True] * batch.num_rows
+        for place in pc.indices_nonzero(several).to_pylist():
+            record = self._header.separator.join(column[place].as_py() for column in batch.columns)
+            if all(line.count(self._header.separator) >= batch.num_columns - 1 for line in record.split("\n")):
+                kept[place] = False
+                self._lines.add(self._text.name, None, self._as_written(record))
+        return batch.filter(pa.array(kept))
 
     def _as_written(self, record: str) -> str:
         foreign = self._header.separator == FIELD_END

@@ -11,7 +11,7 @@ from models import columns as col
 from models.contracts import DECIMAL, INTAKE_SCHEMAS, REQUIRED, number, written
 from models.errors import ContractError
 from models.source_settings import OrderLinesSource, ProductsSource, Returns, SourceSettings, TableSource
-from training.notation import Sign, float_of
+from training.notation import Sign, decimal_of, float_of
 from training.sources.expressions import Expression, column, parse
 from training.sources.names import closest, found, listed
 from training.sources.raw import MARKED_RETURN, SET_ASIDE, product_detail
@@ -130,6 +130,10 @@ class _Place:
         """
         texts = [self.raw[name].cast("string") for name in expression.columns]
         is_given = ibis.coalesce(*(text.strip().nullif("") for text in texts)).notnull()
+        if expression.may_be_null_on_purpose:
+            # null although every operand is a number: the expression says so, and nothing is wrong with the row
+            read = [~text.strip().nullif("").notnull() | decimal_of(text, self.decimal).notnull() for text in texts]
+            is_given = is_given & ~(value.isnull() & ibis.and_(*read))
         together = ibis.literal(" | ").join([text.fill_null("") for text in texts])
         return ibis.ifelse(is_given, together, value.cast("string"))
 

@@ -261,3 +261,37 @@ def test_state_changes_when_any_file_of_a_folder_does(tmp_path: Path) -> None:
 def test_source_is_refused_when_a_column_is_missing(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("CustomerID,ordered_at\n1,2\n")
     assert "a.csv (did you mean 'CustomerID'?); it has: 'CustomerID', 'ordered_at'" in refusal(tmp_path, "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kinds"),
+    [
+        (pa.array([1]), pa.array([1.0]), ("whole numbers", "floating numbers")),
+        (pa.array(["7"]), pa.array([7]), ("text", "whole numbers")),
+        (
+            pa.array([0], pa.timestamp("us")),
+            pa.array([0], pa.timestamp("us", "UTC")),
+            ("times without a zone", "times with a zone"),
+        ),
+    ],
+)
+def test_folder_is_refused_when_a_column_has_two_types(
+    tmp_path: Path, one: pa.Array, other: pa.Array, kinds: tuple[str, str]
+) -> None:
+    (tmp_path / "parts").mkdir()
+    for name, values in (("a", one), ("b", other)):
+        pq.write_table(
+            pa.table({"customer_id": values, "ordered_at": ["2024-01-01"]}), tmp_path / "parts" / f"{name}.parquet"
+        )
+    told = refusal(tmp_path, "parts")
+    assert f"column 'customer_id' is {kinds[0]} in" in told
+    assert f"and {kinds[1]} in" in told
+
+
+def test_folder_is_read_when_types_differ_in_width_or_a_column_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    parts = (pa.array([1], pa.int32()), pa.array([2**40]), pa.nulls(1))
+    for number, values in enumerate(parts):
+        table = pa.table({"customer_id": values, "ordered_at": ["2024-01-01"]})
+        pq.write_table(table, tmp_path / "parts" / f"{number}.parquet")
+    assert [row["customer_id"] for row in rows(tmp_path, "parts")] == [1, 2**40, None]

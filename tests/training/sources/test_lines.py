@@ -57,6 +57,16 @@ def test_last_line_is_malformed_when_the_file_is_cut_inside_quotes(tmp_path: Pat
     assert read(written(tmp_path, f"a,b,c\n1,2,3\n{cut}")) == ([("1", "2", "3")], [(3, cut)])
 
 
+def test_lines_are_malformed_when_a_stray_quote_makes_one_row_of_them(tmp_path: Path) -> None:
+    good = [f"{number},x,1,2,3" for number in range(100)]
+    path = written(
+        tmp_path, "\n".join(["a,b,c,d,e", '7,"p,1,2,3', *good, '8,"p",1,2,3', "9,x,1,2,3", '10,"b,\nc",1,2,3'])
+    )
+    rows, lost = read(path)
+    assert rows == [("9", "x", "1", "2", "3"), ("10", "b,\nc", "1", "2", "3")]
+    assert [text for _, text in lost] == ["7,p,1,2,3", *good, '8,p",1,2,3']
+
+
 def test_every_line_is_malformed_by_itself_when_a_quote_swallowed_several(tmp_path: Path) -> None:
     path = written(tmp_path, 'a,b,c\n1,2,3\n4,5",6\n7,"8,9\n1,1,1\n2,2,2"\n3,3,3\n4,4,"4\n5,5,5\n\n6,6,6\n')
     assert read(path) == (

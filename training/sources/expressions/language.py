@@ -67,6 +67,11 @@ class Expression:
         """The column's name where the expression is nothing but a column."""
         return self.tree.name if isinstance(self.tree, exp.Column) else None
 
+    @property
+    def may_be_null_on_purpose(self) -> bool:
+        """Whether it says by itself where there is to be no value."""
+        return self.tree.find(exp.Nullif, exp.Case, exp.If) is not None
+
     def value(self, raw: ir.Table, decimal: Sign) -> ir.Value:
         """Return its value for each row.
 
