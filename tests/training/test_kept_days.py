@@ -19,7 +19,9 @@ def test_the_first_and_the_last_day_are_found_when_rows_are_in_any_order(
     tmp_path: Path, days: list[date], span: tuple[date | None, date | None]
 ) -> None:
     path = tmp_path / "kept.parquet"
-    pq.write_table(pa.table({"x": [""] * len(days), col.DAY: pa.array(days, pa.date32())}), path, row_group_size=1)
+    pq.write_table(
+        pa.table({"x": [""] * len(days), col.ORDER_DAY: pa.array(days, pa.date32())}), path, row_group_size=1
+    )
     assert days_of(col.ORDER_LINES, path) == span
 
 

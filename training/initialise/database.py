@@ -1,7 +1,7 @@
 """Samples of a database's tables."""
 
 import os
-from itertools import islice
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -78,14 +78,19 @@ def query_sample(source: SourceSettings, query: str, workspace: Path, *, name: s
         Two columns have one name, or there is no row.
     """
     from training.sources.sql_connection import place_of
-    from training.sources.sql_reading import BATCH_ROWS, Reading
+    from training.sources.sql_reading import Reading
 
     place = place_of(source, workspace)
     with place.connection() as connection:
         schema, batches = Reading(connection, place, col.ORDER_LINES, TableSource(query=query)).stream()
-        read = list(islice(batches, SAMPLE_ROWS // BATCH_ROWS))
-        rows = pa.Table.from_batches(read, schema=schema)
-    whole = rows.num_rows < SAMPLE_ROWS
+        read, count = list[pa.RecordBatch](), 0
+        with closing(batches):
+            for batch in batches:
+                read.append(batch)
+                count += batch.num_rows
+                if count >= SAMPLE_ROWS:
+                    break
+    rows, whole = pa.Table.from_batches(read, schema=schema), count < SAMPLE_ROWS
     return sample_of(rows, name=name, where="the query", place={"query": query}, whole=whole)
 
 

@@ -86,6 +86,10 @@ def _table(guess: TableGuess, workspace: Path) -> Iterator[str]:
             yield f"[source.{guess.table}.{name}]"
             for entry in entries:
                 yield from _entry(entry)
+    yield from _said(guess)
+
+
+def _said(guess: TableGuess) -> Iterator[str]:
     for note in guess.notes:
         yield from _comment(note)
     if guess.left_out and guess.table == col.ORDER_LINES:

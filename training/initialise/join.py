@@ -51,7 +51,7 @@ class Join:
         columns = [f"{items}.{_quoted(name)}" for name in from_items]
         columns += [f"{orders}.{_quoted(name)}" for name in from_orders]
         on = f"{items}.{_quoted(self.of_items)} = {orders}.{_quoted(self.of_orders)}"
-        return f"select {', '.join(columns)} from {items} join {orders} on {on}"
+        return " ".join(["select", ", ".join(columns), "from", items, "join", orders, "on", on])
 
 
 _SOLD = (col.PRODUCT_ID, col.QUANTITY, names.UNIT_PRICE, col.AMOUNT, col.DISCOUNT)

@@ -97,7 +97,8 @@ def _apart(merged: Sample, read: Sequence[tuple[Dialect | None, Sample]], known:
         return merged
     further = f"{len(alike) - 1} further file{'s' * (len(alike) > 2)} {'have' if len(alike) > 2 else 'has'}"
     said = f"{further} the same columns as {merged.name}: move the {len(alike)} files into a folder of their own"
-    return replace(merged, notes=(*merged.notes, f"QUESTION: {said}"), unanswered=f"{said} and name that as path")
+    said += " and name that as path"
+    return replace(merged, notes=(*merged.notes, f"QUESTION: {said}"), unanswered=said)
 
 
 def _shape(file: Path) -> str:

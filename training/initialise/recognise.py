@@ -90,9 +90,11 @@ class Recognised:
 
     def runner_up(self, role: str) -> Candidate | None:
         """Return the next best column of a role."""
-        others = [
-            each for each in [*self.ranked[role], *self.by_values.get(role, ())] if each.column is not self.column(role)
-        ]
+        best = self.chosen.get(role)
+        # what is named for certain needs no comparison, but for the two columns that everything hangs on
+        compared = role in (col.CUSTOMER_ID, col.ORDERED_AT) or best is None or not best.by_name
+        unnamed = self.by_values.get(role, ()) if compared else ()
+        others = [each for each in [*self.ranked[role], *unnamed] if each.column is not self.column(role)]
         return next((each for each in others if each.score >= LEAST), None)
 
     def rivals(self, role: str) -> list[Candidate]:

@@ -105,7 +105,7 @@ def _rule(name: str, status: Column, values: list[str], reason: str, *, on_first
     if not on_first:
         return Entry(name, condition, reason)
     question = (
-        f"{quoted(status.name)} stands on the first line of an order alone, so the rule would leave the other lines in; "
+        f"{quoted(status.name)} stands on the first line of an order alone: the rule would leave the other lines in; "
         f"fill the column down to all lines of an order ({_rows(status, values):,} orders), then uncomment it"
     )
     return Entry(name, None, question=question, alternatives=(condition,))
@@ -120,8 +120,10 @@ def _are_negations(found: Recognised, status: Column, values: list[str]) -> bool
     order = found.column(col.ORDER_ID)
     if order is None:
         return False
-    others = set(order.values[~rows & status.values.notna()].dropna())
-    return float(order.values[rows].isin(others).mean()) > _MOST
+    product = found.column(col.PRODUCT_ID)
+    sold = order.values if product is None else order.values + "\n" + product.values
+    others = set(sold[~rows & status.values.notna()].dropna())
+    return float(sold[rows].isin(others).mean()) > _MOST
 
 
 def _stands_on_first_line(status: Column, order: Column | None) -> bool:
