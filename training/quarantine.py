@@ -1,7 +1,7 @@
 """The files of rows that are not kept, and what the names in their column ``rule`` mean."""
 
 from models import columns as col
-from models.contracts import ANONYMOUS, EXACT_DUPLICATE, rule_descriptions
+from models.contracts import ANONYMOUS, EXACT_DUPLICATE, JOINED_CUSTOMER, rule_descriptions
 from training.identities import RULES as IDENTITY_RULES
 
 
@@ -31,6 +31,10 @@ def described(table: str, rule: str) -> str:
         From the column ``rule``: a rule's name, or the name of a condition in the configuration.
     """
     own = IDENTITY_RULES if table == col.IDENTITIES else {}
-    reasons = {ANONYMOUS: "no customer", EXACT_DUPLICATE: "an earlier row is exactly the same"}
+    reasons = {
+        ANONYMOUS: "no customer",
+        EXACT_DUPLICATE: "an earlier row is exactly the same",
+        JOINED_CUSTOMER: "an earlier row is of the same person, under another id",
+    }
     known = {**rule_descriptions(table), **own, **reasons}
     return known.get(rule, f"meets the condition {rule!r} under [source.{table}.set_aside]")

@@ -62,11 +62,17 @@ def measured(folder: Path, text: str) -> History:
         return measure(engine, Orders(engine), report)
 
 
+def test_ids_that_look_like_missing_ones_are_counted_when_there_are_any(tmp_path: Path) -> None:
+    text = "customer_id,ordered_at\nNULL,2024-01-01\nNULL,2024-01-02\n nan,2024-01-02\n0,2024-01-01\n"
+    assert measured(tmp_path, text).nameless == {" nan": 1, "NULL": 2}
+
+
 def test_orders_and_customers_are_counted_when_some_lines_are_returns(small: CheckReport) -> None:
     assert (small.customers, small.orders, small.history.customers) == (4, 6, 3)
     assert (small.history.first, small.history.last) == (MONDAY, date(2024, 2, 2))
     assert small.history.latest_day_of_month == 14
     assert small.history.returns == 2
+    assert small.history.nameless == {}
     assert "2 of 9 kept order lines are returns (22.2 %): they reduce spend and are no orders." in small.notes
     assert small.history.orders_per_customer[:3] == (
         Bin(title="1", count=1),

@@ -39,6 +39,14 @@ def counted(*, kept: int, anonymous: int, absent: tuple[str, ...] = ()) -> Intak
     return report(tables={**empty, col.ORDER_LINES: lines})
 
 
+def test_customer_is_doubted_when_the_id_looks_like_a_missing_one() -> None:
+    said = findings(history(nameless={"NULL": 25}), counted(kept=100, anonymous=0))
+    assert said == (
+        "Customer 'NULL' has 25 order lines (25.0 %): it looks like a missing id; nullif(..., 'NULL') for customer_id "
+        "makes them anonymous.",
+    )
+
+
 @pytest.mark.parametrize(
     ("returns", "kept", "said"),
     [

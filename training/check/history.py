@@ -92,6 +92,10 @@ class History(_Facts):
     missing: dict[str, dict[str, Share]] = Field(
         description="Table -> column that the source has -> share of the kept rows without a value, 0..1."
     )
+    nameless: dict[str, int] = Field(
+        default_factory=dict,
+        description="Customer ids that look like a missing one, such as NULL -> their order lines.",
+    )
     shared_order_ids: int = Field(description="Order ids that lines of two or more customers bear.")
     weekdays: tuple[float, ...] = Field(
         description="Orders on the mean Monday, Tuesday, ...; empty = less than 8 weeks."

@@ -21,6 +21,8 @@ SPEND_PERCENTS = (5, 25, 50, 75, 90, 95, 99)
 TOP_PERCENTS = (1, 10, 50)
 ORDER_EDGES = (1, 2, 5, 10, 20, 50, 100)
 CAME_PERCENT = 99
+# what programs and people write where there is no id; 0 may be somebody's
+NO_NAMES = ("null", "nan", "none", "na", "n/a", "nil", "undefined", "unknown", "anonymous", "guest", "-", "?", "(null)")
 _LEADS = {1: 2, 2: 5, 5: 10}
 
 
@@ -58,6 +60,7 @@ def measure(engine: Engine, orders: Orders, report: IntakeReport) -> History:
         spend=None if col.AMOUNT in absent else _spend(lines),
         assortment=None if col.PRODUCT_ID in absent else _assortment(lines),
         missing=_missing(engine, report),
+        nameless=_nameless(lines),
         shared_order_ids=0 if col.ORDER_ID in absent else _shared_order_ids(lines),
         weekdays=weekdays(by_day, closed),
         months=by_month,
@@ -164,6 +167,12 @@ def _missing(engine: Engine, report: IntakeReport) -> dict[str, dict[str, float]
             row = dicts(table.agg(**{each: table[each].isnull().sum() for each in columns}))[0]
             found[name] = {each: row[each] / kept for each in columns}
     return found
+
+
+def _nameless(lines: ir.Table) -> dict[str, int]:
+    found = lines.filter(lines[col.CUSTOMER_ID].strip().lower().isin(NO_NAMES))
+    counted = found.group_by(col.CUSTOMER_ID).agg(**{col.LINES: found.count()}).order_by(col.CUSTOMER_ID)
+    return {row[col.CUSTOMER_ID]: row[col.LINES] for row in dicts(counted)}
 
 
 def _shared_order_ids(lines: ir.Table) -> int:

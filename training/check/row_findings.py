@@ -43,6 +43,12 @@ def row_findings(history: History, report: IntakeReport, source: OrderLinesSourc
             f"{anonymous:,} of {lines.read:,} order lines have no customer ({percentage(anonymous, lines.read)}): they "
             f"are set aside, because nothing can be learned of anybody from them{_popularity(lines.absent, source)}."
         )
+    for name, nobodys in history.nameless.items():
+        yield (
+            f"Customer {name!r} has {counted(nobodys, 'order line', 'order lines')} "
+            f"({percentage(nobodys, lines.kept)}): it looks like a missing id; nullif(..., '{name}') for customer_id "
+            "makes them anonymous."
+        )
     if source and _may_be_swapped(history, source):
         yield (
             "No order falls on a day after the 12th of any month: day and month may be swapped; see times under "

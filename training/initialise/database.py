@@ -1,8 +1,10 @@
 """Samples of a database's tables."""
 
 import os
+from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 from pydantic import SecretStr, ValidationError
@@ -84,7 +86,7 @@ def query_sample(source: SourceSettings, query: str, workspace: Path, *, name: s
     with place.connection() as connection:
         schema, batches = Reading(connection, place, col.ORDER_LINES, TableSource(query=query)).stream()
         read, count = list[pa.RecordBatch](), 0
-        with closing(batches):
+        with closing(cast("Generator[pa.RecordBatch, None, None]", batches)):
             for batch in batches:
                 read.append(batch)
                 count += batch.num_rows

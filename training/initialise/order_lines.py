@@ -88,8 +88,8 @@ def _anonymous(found: Recognised) -> list[Entry]:
     if customer is None or customer.empty_share < _MANY_ANONYMOUS:
         return []
     reason = (
-        f"{100 * customer.empty_share:.0f} % of the lines have no customer and are set aside; this counts them in how popular "
-        f"products are all the same"
+        f"{100 * customer.empty_share:.0f} % of the lines have no customer and are set aside; this counts "
+        f"them in how popular products are all the same"
     )
     return [Entry("count_anonymous", None, reason, alternatives=(True,))]
 

@@ -135,7 +135,7 @@ def _kind(type_: pa.DataType) -> str:
         "whole numbers": pa.types.is_integer,
         "floating numbers": pa.types.is_floating,
         "text": lambda each: pa.types.is_string(each) or pa.types.is_large_string(each) or pa.types.is_dictionary(each),
-        "times with a zone": lambda each: zoned,
+        "times with a zone": lambda _: zoned,
         "times without a zone": pa.types.is_timestamp,
         "decimal numbers": pa.types.is_decimal,
     }

@@ -28,7 +28,7 @@ def online_retail() -> pd.DataFrame:
     """Return the well-known online retailer's columns: C for cancellations, postage, ids through floats."""
     rows = []
     for line, customer, time, product, quantity, price in purchases():
-        cancelled = line % 40 == 0
+        cancelled = line % 20 == 0
         rows.append(
             {
                 "InvoiceNo": f"{'C' if cancelled else ''}{536_365 + line // 2}",

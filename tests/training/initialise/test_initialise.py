@@ -110,6 +110,8 @@ BAD: dict[str, tuple[str | bytes, type[ForesellError], str]] = {
     "header alone": ("customer,date,amount\n", SourceError, "no row"),
     "binary": (bytes(range(256)) * 50, SourceError, "no text file"),
     "gzip by another name": (b"\x1f\x8b\x08\x00rest", SourceError, "is gzip and not text"),
+    "one column": ("customer\n" + "c1\nc2\n" * 25, ContractError, "has no table of orders"),
+    "nothing of a shop": ("alpha,beta\n" + "x,y\nz,x\n" * 25, ContractError, "neither a customer nor a time"),
     "two columns of one name": ("id,date,ID\n1,2024-01-01,2\n", ContractError, "two columns named 'ID'"),
 }
 
@@ -121,12 +123,6 @@ def test_a_file_is_refused_in_one_line_when_it_holds_no_table(case: str, tmp_pat
         initialise(csv(tmp_path, content), tmp_path)
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "foresell.toml").exists()
-
-
-def test_a_file_of_one_column_is_a_question(tmp_path: Path) -> None:
-    made = initialise(csv(tmp_path, "customer\n" + "".join(f"c{i % 5}\n" for i in range(50))), tmp_path)
-    assert made.unanswered is not None
-    assert "ordered_at was not recognised" in made.unanswered
 
 
 def test_a_path_is_refused_when_nothing_is_there(tmp_path: Path) -> None:

@@ -104,8 +104,7 @@ SHOPS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
                 "amount": "实付金额",
                 "store_id": "门店",
             },
-            "returns": {"column": "状态", "values": ["已退款"]},
-            "set_aside": {"cancelled": "\"状态\" = '已取消'"},
+            "set_aside": {"refunded": "\"状态\" = '已退款'", "cancelled": "\"状态\" = '已取消'"},
         },
     ),
     "dunnhumby": (
@@ -140,9 +139,8 @@ SHOPS: dict[str, tuple[Any, dict[str, Any], dict[str, Any]]] = {
                 "product_id": "Lineitem sku",
                 "quantity": "Lineitem quantity",
                 "amount": '"Lineitem quantity" * "Lineitem price"',
-                "discount": "Discount Amount",
             },
-            "returns": {"column": "Financial Status", "values": ["refunded"]},
+            "set_aside": {},
         },
     ),
     "woocommerce": (
