@@ -1,7 +1,6 @@
 """Where the tables come from and how they are written: ``[source]`` of the configuration."""
 
 import re
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones

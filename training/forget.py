@@ -18,7 +18,6 @@ from models import columns as col
 from models.contracts import INTAKE_SCHEMAS
 from models.errors import InvalidRequestError, SourceError
 from models.settings import Settings
-from training.check.wording import counted
 from training.forgotten import Register, register_path, without_fraction
 from training.holders import Holder, holders
 from training.intake_report import load_report, save_report
@@ -29,6 +28,7 @@ from training.quarantine import malformed_file
 from training.recount import recounted
 from training.removal import ID, Removal, ids_in, mentioned, remove_lines, remove_rows
 from training.swap import put_in_place, workshop
+from training.wording import counted
 
 _SHOWN = 10  # ids that a message lists at most
 

@@ -21,7 +21,7 @@ from models.parts import verify
 from models.release import Releases
 from models.settings import Settings
 from models.store import UNKNOWN, open_store
-from training.check.wording import counted
+from training.wording import counted, place_of
 
 _STORE = "store.json"
 _COMPRESSED = (".gz", ".zip", ".zst", ".bz2", ".xz")
@@ -96,7 +96,7 @@ def _releases(settings: Settings, ids: Collection[str]) -> Iterator[Holder]:
             continue
         holding = True
         named = names.get(part.name, [])
-        path = f"{_shown(settings, part)} ({', '.join(named) or 'of no release'})"
+        path = f"{place_of(part, settings)} ({', '.join(named) or 'of no release'})"
         keep = settings.publishing.keep_releases
         step = (
             f"foresell publish writes a release without them and keeps the newest {keep}: lower "
@@ -139,7 +139,7 @@ def _bentos(settings: Settings, ids: Collection[str], home: Path) -> Iterator[Ho
             step = (
                 f"bentoml delete each and bentoml models delete {tag} (BENTOML_HOME={home}), and their copies elsewhere"
             )
-            yield Holder("bento", _shown(settings, model), f"{found} ({built} has it)", step)
+            yield Holder("bento", place_of(model, settings), f"{found} ({built} has it)", step)
 
 
 def _built_with(home: Path, model: str) -> list[str]:
@@ -159,12 +159,12 @@ def _files(settings: Settings, ids: Collection[str], bentos: Path) -> Iterator[H
             rows = sum(_count(column, wanted) for column in _customers(path))
         except (pa.ArrowException, OSError, UnicodeDecodeError):
             yield Holder(
-                "file", _shown(settings, path), "a table that cannot be read to its end", "look at it yourself"
+                "file", place_of(path, settings), "a table that cannot be read to its end", "look at it yourself"
             )
             continue
         if rows:
             step = "score again after foresell publish, or delete it, and whatever was copied from it"
-            yield Holder("file", _shown(settings, path), counted(rows, "row", "rows"), step)
+            yield Holder("file", place_of(path, settings), counted(rows, "row", "rows"), step)
 
 
 def _walk(settings: Settings, bentos: Path) -> Iterator[Path]:
@@ -208,14 +208,14 @@ def _logs(settings: Settings, ids: Collection[str], bentos: Path) -> Iterator[Ho
     found = [path for path in logs.rglob("*") if path.is_file() and path.suffix not in tables]
     for path in sorted([*found, *bentos.glob("*.log")]):
         if path.suffix in _COMPRESSED:
-            yield Holder("log", _shown(settings, path), "compressed, not searched", "search it yourself")
+            yield Holder("log", place_of(path, settings), "compressed, not searched", "search it yourself")
             continue
         with path.open(encoding="utf-8", errors="replace") as lines:
             count = sum(mention.search(line) is not None for line in lines)
         if count:
             yield Holder(
                 "log",
-                _shown(settings, path),
+                place_of(path, settings),
                 f"{counted(count, 'line', 'lines')} with an id of theirs",
                 "delete it or the lines",
             )
@@ -230,7 +230,3 @@ def _runs(settings: Settings) -> Holder:
         "sample of nameless rows, maybe theirs",
         "foresell train and foresell promote fit models without them; delete older runs in MLflow",
     )
-
-
-def _shown(settings: Settings, path: Path) -> str:
-    return str(path.relative_to(settings.workspace)) if path.is_relative_to(settings.workspace) else str(path)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from models.source_settings import OrderLinesSource
 from training.check.history import History
 from training.check.row_findings import row_findings
-from training.check.wording import counted, listed
 from training.intake_report import IntakeReport
+from training.wording import counted, listed
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 MONTHS = (

@@ -11,6 +11,7 @@ from training.check.pictures import pictures
 from training.check.proposals import toml
 from training.check.report import CheckReport
 from training.check.rows_out import rows_out
+from training.wording import place_of
 
 PAGE = "check.html"
 """Its name, in the workspace's ``data`` folder."""
@@ -52,9 +53,5 @@ def page(report: CheckReport, settings: Settings) -> str:
         history=report.history,
         proposed=toml(report.proposals),
         pictures=[(each, f"data:image/png;base64,{b64encode(each.image).decode()}") for each in pictures(report)],
-        out=[(each, _relative(each.file, settings)) for each in rows_out(report.intake, settings)],
+        out=[(each, place_of(each.file, settings)) for each in rows_out(report.intake, settings)],
     )
-
-
-def _relative(file: Path, settings: Settings) -> str:
-    return file.relative_to(settings.workspace).as_posix() if file.is_relative_to(settings.workspace) else str(file)

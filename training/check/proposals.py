@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.prediction import Prediction
 from training.check.history import Gaps
 from training.check.room import Room
-from training.check.wording import listed
+from training.wording import listed
 
 # from 30 on each is at most one and a half times the one before, so that nothing far longer than a gap is proposed
 USUAL_DAYS = (7, 14, 30, 45, 60, 90, 120, 150, 180, 270, 365)

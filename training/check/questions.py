@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from models.settings import CONFIG_FILE
-from training.check.wording import counted
+from training.wording import counted
 
 # the head of a proposed file explains the mark in the middle of a sentence
 _OPEN = re.compile(r"#\s*QUESTION:")

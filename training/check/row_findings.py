@@ -7,8 +7,8 @@ from models import columns as col
 from models.contracts import ANONYMOUS
 from models.source_settings import OrderLinesSource
 from training.check.history import History
-from training.check.wording import counted, percentage
 from training.intake_report import IntakeReport
+from training.wording import counted, percentage
 
 ANONYMOUS_FROM = 0.05
 # a swapped day is read as a month: beyond the twelfth it is no date, and the row is rejected

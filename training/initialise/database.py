@@ -105,10 +105,10 @@ def _without_password(target: str) -> SourceSettings:
         url = make_url(target)
     except (ArgumentError, ValueError):
         raise refused from None
-    if url.host and "@" in f"{url.host}{url.database}":
+    if url.host and target.count("@") > 1:
         raise ConfigError(
-            "the URL of the database holds an '@' too many: percent-encode the password (@ is %40, / is %2F), or leave "
-            f"it out and set {PASSWORD_VARIABLE}"
+            "the URL of the database holds an '@' too many: percent-encode name and password (@ is %40, / is %2F), or "
+            f"leave it out and set {PASSWORD_VARIABLE}"
         )
     in_query = [key for key in url.query if key.lower() in _PASSWORD_KEYS]
     given = [url.password, *(url.query[key] for key in in_query), os.environ.get(PASSWORD_VARIABLE)]

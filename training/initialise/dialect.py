@@ -84,7 +84,27 @@ def encoding_of(head: bytes, slices: Sequence[bytes], where: str) -> tuple[str, 
     beyond = sum(character > "\x7f" for character in text)
     if beyond and 1 - text.count("\ufffd") / beyond >= _MOSTLY_UTF8:
         return "utf-8", "a few bytes of the sample are not UTF-8: such rows will be rejected as wrong_encoding"
-    return _guessed(data), ""
+    return _guessed(data), _mixed(data)
+
+
+def _mixed(data: bytes) -> str:
+    """Return a question where some lines are UTF-8 although the file as a whole is not; empty = none is."""
+    lines = [line for line in data.splitlines() if not line.isascii()]
+    sound = sum(_is_utf8(line) for line in lines)
+    if not sound:
+        return ""
+    return (
+        f"QUESTION: encoding: {sound} of {len(lines)} lines with letters beyond ASCII are UTF-8, the others are not: read "
+        "with one encoding, letters of the rest come out wrong; export the file again with one"
+    )
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _without_mark(head: bytes) -> str | None:

@@ -169,4 +169,5 @@ def is_of_the_order(column: Column, order: Column) -> bool:
         return True
     spoken = several[several["spoken"]]
     # one product's price may stand on two lines of an order: many of the orders must have it so
-    return len(spoken) >= 3 and bool((spoken["nunique"] <= 1).mean() >= _SAME)
+    same = (spoken["nunique"] == 1) & (spoken["count"] == spoken["size"])
+    return len(spoken) >= 3 and bool(same.mean() >= _SAME)

@@ -1,6 +1,9 @@
 """How counts, shares and lists are written in sentences."""
 
 from collections.abc import Sequence
+from pathlib import Path
+
+from models.settings import Settings
 
 
 def listed(parts: Sequence[object]) -> str:
@@ -18,3 +21,8 @@ def percentage(part: int, whole: int) -> str:
     """Write a part above zero in percent, with one decimal."""
     share = 100 * part / whole
     return f"{share:.1f} %" if share >= 0.1 else "< 0.1 %"
+
+
+def place_of(file: Path, settings: Settings) -> str:
+    """Return a path as a person finds it: from the workspace on where it lies inside."""
+    return file.relative_to(settings.workspace).as_posix() if file.is_relative_to(settings.workspace) else str(file)
