@@ -94,8 +94,8 @@ def _mixed(data: bytes) -> str:
     if not sound:
         return ""
     return (
-        f"QUESTION: encoding: {sound} of {len(lines)} lines with letters beyond ASCII are UTF-8, the others are not: read "
-        "with one encoding, letters of the rest come out wrong; export the file again with one"
+        f"QUESTION: encoding: {sound} of {len(lines)} lines with letters beyond ASCII are UTF-8, the others are not: "
+        "read with one encoding, letters of the rest come out wrong; export the file again with one"
     )
 
 

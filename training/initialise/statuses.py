@@ -84,8 +84,9 @@ def status_rules(found: Recognised) -> StatusRules:
 def cancelled_notes(columns: list[Column]) -> list[str]:
     """Say which columns tell when an order was cancelled, for lines that are kept none the less."""
     return [
-        f"{quoted(column.name)} is filled on {column.filled:,} lines: these are kept as purchases unless a condition "
-        f"under [source.order_lines.set_aside] says otherwise, such as cancelled = '{identifier(column.name)} is not "
+        f"{quoted(column.name)} is filled on {column.filled:,} line{'s' * (column.filled > 1)}: kept as purchases "
+        f"unless a condition under [source.order_lines.set_aside] says otherwise, such as "
+        f"cancelled = '{identifier(column.name)} is not "
         f"null'"
         for column in columns
         if _CANCELLED_AT.search(column.name.replace("_", " ")) and 0 < column.filled < len(column.values)

@@ -147,7 +147,7 @@ class Reading:
     ) -> Iterator[pa.RecordBatch]:
         hint = "nothing was changed: run it again"
         with self.place.explained("stopped in the middle", hint, of=self.name), result:
-            for rows in result.partitions():
+            for rows in result.partitions(BATCH_ROWS):
                 arrays = [column.array(values) for column, values in zip(columns, zip(*rows, strict=True), strict=True)]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 

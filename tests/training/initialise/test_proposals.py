@@ -127,7 +127,7 @@ def test_a_status_on_first_lines_alone_is_a_question(tmp_path: Path) -> None:
     assert "returns" not in lines
     assert lines["set_aside"] == {}
     assert any('refunded: "Financial Status" stands on the first line' in question for question in made.questions)
-    assert '"Cancelled at" is filled on 1 lines: these are kept as purchases' in text
+    assert '"Cancelled at" is filled on 1 line: kept as purchases' in text
 
 
 @pytest.mark.parametrize(("lines", "prefix"), [(1, None), (19, None), (20, "A")])
