@@ -1,16 +1,11 @@
 """The model card: one self-contained HTML page about one model, for whoever has to trust it."""
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from training.facts import task_title
-
-_TEMPLATES = Path(__file__).with_name("templates")
+from training.html import environment, inline
 
 
 @dataclass(frozen=True)
@@ -117,15 +112,9 @@ def render(facts: Mapping[str, Any], plots: Mapping[str, bytes], versions: Versi
     str
         A page of HTML that needs no other file.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"figure": _figure, "interval": _interval, "signed": _signed}
-    return environment.get_template("model_card.html").render(
+    filled = environment()
+    filled.filters |= {"figure": _figure, "interval": _interval, "signed": _signed}
+    return filled.get_template("model_card.html").render(
         facts=facts,
         evidence=facts["evidence"],
         versions=versions,
@@ -149,7 +138,7 @@ def _section(facts: Mapping[str, Any], task: Mapping[str, Any], plots: Mapping[s
         ],
         "floor": facts["evidence"]["calibration_error_floor"].get(tag),
         "plots": [
-            (title, _inline(plots[f"{tag}/{name}"])) for name, title in PLOT_TITLES.items() if f"{tag}/{name}" in plots
+            (title, inline(plots[f"{tag}/{name}"])) for name, title in PLOT_TITLES.items() if f"{tag}/{name}" in plots
         ],
     }
 
@@ -175,10 +164,6 @@ def _bars(importance: Mapping[str, float]) -> list[tuple[str, float, float]]:
     strongest = max(importance.values(), default=1) or 1
     ranked = sorted(importance.items(), key=lambda item: -item[1])
     return [(title, value, 100 * value / strongest) for title, value in ranked]
-
-
-def _inline(png: bytes) -> str:
-    return f"data:image/png;base64,{b64encode(png).decode()}"
 
 
 def _figure(value: float | None, metric: str) -> str:

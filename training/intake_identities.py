@@ -7,10 +7,10 @@ import ibis.expr.types as ir
 
 from models import columns as col
 from models.contracts import written
-from training.identities import resolve
+from training.identities import PERSON, resolve
 from training.intake_tables import Intake, Staged, stage
 from training.judging import FATE, Fate
-from training.people import ALIAS, OWN_ID, PERSON, People
+from training.people import ALIAS, OWN_ID, People
 from training.sources.raw import RawTable
 
 

@@ -7,10 +7,11 @@ import ibis.expr.types as ir
 
 from models import columns as col
 from training.forgotten import Register
+from training.identities import PERSON
 from training.pseudonyms import hashed
 
-ALIAS, PERSON = "alias", "person"
-"""Columns of the resolved identities: one id of a person, and the id that stands for the person."""
+ALIAS = "alias"
+"""Column of the aliases: one id of a person."""
 OWN_ID = "own_id"
 """Column of joined rows: the customer's id as the source has it."""
 

@@ -1,21 +1,18 @@
 """The report as one self-contained HTML page: it holds examples of rejected rows, which are personal data."""
 
 import os
-from base64 import b64encode
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.settings import Settings
 from training.check.pictures import pictures
 from training.check.proposals import toml
 from training.check.report import CheckReport
 from training.check.rows_out import rows_out
+from training.html import environment, inline
 from training.wording import place_of
 
 PAGE = "check.html"
 """Its name, in the workspace's ``data`` folder."""
-_TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
 def write_page(report: CheckReport, settings: Settings) -> Path:
@@ -40,18 +37,15 @@ def write_page(report: CheckReport, settings: Settings) -> Path:
 
 def page(report: CheckReport, settings: Settings) -> str:
     """Return the page as HTML that needs no other file."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(PAGE).render(
-        report=report,
-        intake=report.intake,
-        history=report.history,
-        proposed=toml(report.proposals),
-        pictures=[(each, f"data:image/png;base64,{b64encode(each.image).decode()}") for each in pictures(report)],
-        out=[(each, place_of(each.file, settings)) for each in rows_out(report.intake, settings)],
+    return (
+        environment()
+        .get_template(PAGE)
+        .render(
+            report=report,
+            intake=report.intake,
+            history=report.history,
+            proposed=toml(report.proposals),
+            pictures=[(each, inline(each.image)) for each in pictures(report)],
+            out=[(each, place_of(each.file, settings)) for each in rows_out(report.intake, settings)],
+        )
     )
