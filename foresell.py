@@ -79,7 +79,7 @@ def init(
     from training.initialise import initialise
 
     with steps(quiet=json) as step:
-        written = initialise(target, workspace, force=force, progress=step)
+        written = initialise(target, workspace, today=datetime.now(UTC).date(), force=force, progress=step)
     show(written.summary if json else written.sentences)
     if written.unanswered:
         raise ConfigError(written.unanswered)

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -79,7 +80,9 @@ class Initialised:
         return "\n".join([*lines, f"{self.path} is written{asked}{after}"])
 
 
-def initialise(target: str, workspace: Path, *, force: bool = False, progress: Progress = silent) -> Initialised:
+def initialise(
+    target: str, workspace: Path, *, today: date = date.max, force: bool = False, progress: Progress = silent
+) -> Initialised:
     """Write a ``foresell.toml`` from what a sample of the data looks like.
 
     Parameters
@@ -88,6 +91,8 @@ def initialise(target: str, workspace: Path, *, force: bool = False, progress: P
         A file, a folder, the URL of a database, or the name of a built-in source.
     workspace : Path
         The folder that gets the file; it is made where it is absent.
+    today : date
+        The latest plausible day of an order.
     force : bool
         Whether a file that is there is replaced.
     progress : Progress
@@ -131,7 +136,7 @@ def initialise(target: str, workspace: Path, *, force: bool = False, progress: P
         with_password=bool(source and source.password),
         zoned=_zoned(guesses, profiles),
     )
-    doubts = rejections(text(guesses), guesses[0], bench)
+    doubts = rejections(text(guesses), guesses[0], bench, today)
     guesses[0] = with_questions(guesses[0], doubts)
     content = text(guesses) + _short_horizons(guesses[0], profiles, bench)
     questions = [

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import date
 
 import ibis
 import ibis.expr.types as ir
@@ -27,7 +27,7 @@ _MANY = 0.05  # share of the rows
 _TYPES = {"number": "float64", "time": "timestamp", "boolean": "boolean", "text": "string"}
 
 
-def rejections(content: str, guess: TableGuess, bench: Backend) -> list[Entry]:
+def rejections(content: str, guess: TableGuess, bench: Backend, latest: date) -> list[Entry]:
     """Ask about each rule that would reject many of the sampled order lines.
 
     Parameters
@@ -38,10 +38,12 @@ def rejections(content: str, guess: TableGuess, bench: Backend) -> list[Entry]:
         What it says of the order lines.
     bench : Backend
         DuckDB.
+    latest : date
+        The latest plausible day of an order.
     """
     if guess.sample is None:
         return []
-    counts = _counts(content, guess.sample, bench)
+    counts = _counts(content, guess.sample, bench, latest)
     rows = len(guess.sample.rows)
     columns = {entry.key: entry.value for entry in guess.columns}
     entries = []
@@ -61,8 +63,8 @@ def rejections(content: str, guess: TableGuess, bench: Backend) -> list[Entry]:
     return entries
 
 
-def _counts(content: str, sample: Sample, bench: Backend) -> dict[str, int]:
-    limits = RuleLimits(IntakeSettings().earliest, datetime.now(UTC).date())
+def _counts(content: str, sample: Sample, bench: Backend, latest: date) -> dict[str, int]:
+    limits = RuleLimits(IntakeSettings().earliest, latest)
     try:
         settings = SourceSettings.model_validate(tomllib.loads(content)["source"])
         raw = RawTable(
