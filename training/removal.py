@@ -108,9 +108,11 @@ def mentioned(path: Path, ids: set[str]) -> set[str]:
 
 
 def _written_ids(rows: ir.Table) -> list[ir.StringValue]:
-    """Return the ids of rows as they are written, and as they read where they went through floats."""
-    names = [name for name in _IDS if name in rows.columns]
-    return [value for name in names for value in (rows[name], identifier(rows[name], through_float=True))]
+    """Return the ids of rows; those of the quarantine, which are as the source has them, also without a fraction."""
+    written = [rows[name] for name in _IDS if name in rows.columns]
+    if col.RULE not in rows.columns:
+        return written
+    return [*written, *(identifier(value, through_float=True) for value in written)]
 
 
 def _unchanged(path: Path, target: Path) -> Removal:

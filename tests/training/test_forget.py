@@ -317,6 +317,16 @@ def test_a_person_is_gone_when_ids_went_through_floats_and_are_hashed(tmp_path: 
     assert ids_left(config) == {pseudonym("77", KEY)}
 
 
+def test_somebody_else_stays_when_their_id_differs_by_a_fraction_alone(tmp_path: Path) -> None:
+    (tmp_path / "lines.csv").write_text("customer_id,ordered_at\n7,2024-06-01\n7.0,2024-06-01\n")
+    config = Settings(workspace=tmp_path, source={"order_lines": {"path": "lines.csv"}})
+    ingest(config, today=TODAY)
+    forgotten(config, "7")
+    assert ids_left(config) == {"7.0"}
+    ensure_tables(config, today=TODAY)
+    assert ids_left(config) == {"7.0"}
+
+
 def test_an_id_is_refused_when_it_is_written_with_a_fraction_and_ids_never_went_through_floats(
     config: Settings,
 ) -> None:
