@@ -7,7 +7,6 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
@@ -23,6 +22,7 @@ from training.kept_days import days_of
 from training.people import People
 from training.progress import Progress
 from training.quarantine import malformed_file, rejected_file, set_aside_file
+from training.repeats import repeats
 from training.sources.raw import RawTable, product_detail
 
 _MEMORY = "2GB"  # beyond it DuckDB spills into the working folder
@@ -258,7 +258,7 @@ def _counted(intake: Intake, staged: Staged, *, malformed: int) -> TableIntake:
         rejected={**lost, **by_fate[Fate.REJECTED]},
         set_aside=by_fate[Fate.SET_ASIDE],
         forgotten=sum(by_fate[Fate.FORGOTTEN].values()) + malformed - sum(lost.values()),
-        duplicates=_repeats(path),
+        duplicates=repeats(path),
         first_day=first_day,
         last_day=last_day,
         absent=tuple(
@@ -273,19 +273,3 @@ def _counted(intake: Intake, staged: Staged, *, malformed: int) -> TableIntake:
 
 def _rows(path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
-
-
-def _repeats(path: Path) -> int:
-    """Count the rows of a sorted file that equal the row before them."""
-    repeats, last = 0, None
-    for batch in pq.ParquetFile(path).iter_batches():
-        rows = pa.Table.from_batches([batch])
-        rows = rows if last is None else pa.concat_tables([last, rows])
-        same = pa.array([True] * (rows.num_rows - 1), pa.bool_())
-        for column in rows.itercolumns():
-            one, other = column.slice(1).combine_chunks(), column.slice(0, rows.num_rows - 1).combine_chunks()
-            equal = pc.fill_null(pc.equal(one, other), False)
-            same = pc.and_(same, pc.or_(equal, pc.and_(pc.is_null(one), pc.is_null(other))))
-        repeats += pc.sum(same).as_py() or 0
-        last = rows.slice(rows.num_rows - 1)
-    return repeats
