@@ -420,23 +420,9 @@ def _train(
     method: str | None = None,
     trainer: "Trainer | None" = None,
 ) -> dict[str, Any]:
-    from training.run import train as compete
-    from training.tracking import CHALLENGER, Tracker
+    from training.challenger import make_challenger
 
-    trainer = trainer or _trainer(settings, prediction, step)
-    tracker = Tracker(settings)
-    with tracker.run(prediction.name, f"train {prediction.name}", kind="train") as run_id:
-        outcome = compete(trainer, method)
-        step(f"{prediction.name}: logging the run")
-        tracker.log_outcome(run_id, outcome, trainer.intake)
-        version = tracker.register(prediction.name, run_id, aliases=(CHALLENGER,))
-    return {
-        "prediction": prediction.name,
-        "run_id": run_id,
-        "version": version.version,
-        "method": outcome.method,
-        "sentence": f"version {version.version} is the challenger: {outcome.summary}",
-    }
+    return make_challenger(trainer or _trainer(settings, prediction, step), method)
 
 
 def _promote(
@@ -446,25 +432,9 @@ def _promote(
     number: int | None = None,
     trainer: "Trainer | None" = None,
 ) -> dict[str, Any]:
-    from training.promote import promote as compare
-    from training.promote import promote_served
-    from training.tracking import CHALLENGER, Tracker
+    from training.challenger import promote_challenger
 
-    tracker = Tracker(settings)
-    named = tracker.version(prediction.name, number) if number else None
-    if named is not None and named.is_served:
-        promoted = promote_served(tracker, settings.workspace, named)
-    else:
-        if named is None:
-            tracker.require_alias(prediction.name, CHALLENGER)  # before the long work
-        trainer = trainer or _trainer(settings, prediction, step)
-        promoted = compare(trainer, tracker, data=trainer.intake.fingerprint, number=number)
-    return {
-        "prediction": prediction.name,
-        "version": promoted.version.version,
-        "table": [str(line) for line in promoted.table],
-        "sentence": f"version {promoted.version.version} is the champion",
-    }
+    return promote_challenger(settings, prediction, lambda: trainer or _trainer(settings, prediction, step), number)
 
 
 def _publish(settings: Settings, step: Progress, as_of: date | None = None) -> Manifest:

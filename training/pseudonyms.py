@@ -14,9 +14,6 @@ import ibis.expr.types as ir
 from models.errors import ConfigError, InvalidRequestError
 from models.settings import Settings
 
-PSEUDONYM = r"[0-9a-f]{32}"
-"""What a pseudonym looks like."""
-
 _LENGTH = 32  # hex digits
 _BLOCK = 64  # bytes that SHA-256 takes at a time
 _INNER, _OUTER = 0x36, 0x5C  # RFC 2104

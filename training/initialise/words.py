@@ -10,7 +10,6 @@ from models import columns as col
 
 # roles that are no column of a contract: what init makes one of, or leaves out and says why
 UNIT_PRICE = "unit_price"
-ORDER_TOTAL = "order_total"
 DAY = "day"
 CLOCK = "clock"
 STATUS = "status"

@@ -1,0 +1,78 @@
+"""A prediction's challenger: made by a training, and put in the champion's place; what is told of both."""
+
+from collections.abc import Callable
+from typing import Any
+
+from models.prediction import Prediction
+from models.settings import Settings
+from training.promote import promote, promote_served
+from training.run import Trainer, train
+from training.tracking import CHALLENGER, Tracker
+
+
+def make_challenger(trainer: Trainer, method: str | None = None) -> dict[str, Any]:
+    """Let the methods compete and register the winner as the challenger.
+
+    Parameters
+    ----------
+    trainer : Trainer
+        What they learn from.
+    method : str, optional
+        Takes this one whatever validation says.
+
+    Returns
+    -------
+    dict
+        Prediction, run, version, method and a sentence.
+    """
+    name, tracker = trainer.prediction.name, Tracker(trainer.settings)
+    with tracker.run(name, f"train {name}", kind="train") as run_id:
+        outcome = train(trainer, method)
+        trainer.progress(f"{name}: logging the run")
+        tracker.log_outcome(run_id, outcome, trainer.intake)
+        version = tracker.register(name, run_id, aliases=(CHALLENGER,))
+    return {
+        "prediction": name,
+        "run_id": run_id,
+        "version": version.version,
+        "method": outcome.method,
+        "sentence": f"version {version.version} is the challenger: {outcome.summary}",
+    }
+
+
+def promote_challenger(
+    settings: Settings, prediction: Prediction, trainer: Callable[[], Trainer], number: int | None = None
+) -> dict[str, Any]:
+    """Let the challenger, or a version by its number, serve.
+
+    Parameters
+    ----------
+    settings : Settings
+        The workspace's configuration.
+    prediction : Prediction
+        Whose challenger.
+    trainer : Callable
+        Makes what the comparison learns from; called only where there is something to compare.
+    number : int, optional
+        The version.
+
+    Returns
+    -------
+    dict
+        Prediction, version, the table of the comparison and a sentence.
+    """
+    tracker = Tracker(settings)
+    named = tracker.version(prediction.name, number) if number else None
+    if named is not None and named.is_served:
+        promoted = promote_served(tracker, settings.workspace, named)
+    else:
+        if named is None:
+            tracker.require_alias(prediction.name, CHALLENGER)  # before the long work
+        made = trainer()
+        promoted = promote(made, tracker, data=made.intake.fingerprint, number=number)
+    return {
+        "prediction": prediction.name,
+        "version": promoted.version.version,
+        "table": [str(line) for line in promoted.table],
+        "sentence": f"version {promoted.version.version} is the champion",
+    }
