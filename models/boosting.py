@@ -7,7 +7,7 @@ on the newest training cutoffs, whose windows no earlier training window reaches
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -53,15 +53,19 @@ class FittedBoosting:
     ----------
     boosters : sequence of lightgbm.Booster, length k
         By rising horizon.
+    parameters : mapping of str to number
+        Where they differ from ``PARAMETERS``.
     """
 
     boosters: "Sequence[lgb.Booster]"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     method: str = "lightgbm"
 
     @property
     def choices(self) -> Mapping[str, Any]:
-        """The number of trees of each horizon."""
-        return {"trees": [booster.num_trees() for booster in self.boosters]}
+        """The number of trees of each horizon, and parameters that were given."""
+        own = {"parameters": dict(self.parameters)} if self.parameters else {}
+        return {"trees": [booster.num_trees() for booster in self.boosters]} | own
 
     def score(self, customers: Customers) -> Scores:
         """Return the probability within each horizon, shape (n, k)."""
@@ -100,18 +104,22 @@ class Boosting:
         seed: int,
         choices: Mapping[str, Any] | None = None,
     ) -> FittedBoosting:
-        """Fit as ``models.methods.Method`` says; ``choices`` holds the number of trees of each horizon."""
+        """Fit as ``models.methods.Method`` says.
+
+        ``choices`` may hold ``trees``, the number of each horizon, and ``parameters`` in place of ours.
+        """
         check_target(target, horizons)
-        frozen = choices["trees"] if choices else [None] * len(horizons)
+        given = choices or {}
+        frozen, parameters = given.get("trees", [None] * len(horizons)), given.get("parameters", {})
 
         def fit_one(output: int) -> "lgb.Booster":
             rows = ~np.isnan(target[:, output])
             known = _Known(customers.features[rows], target[rows, output], customers.as_of[rows], horizons[output])
-            trees = frozen[output] or known.best_trees(seed)
-            return _train(known.features, known.outcome, trees, seed)
+            trees = frozen[output] or known.best_trees(parameters, seed)
+            return _train(known.features, known.outcome, trees, parameters, seed)
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return FittedBoosting(list(pool.map(fit_one, range(len(horizons)))))
+            return FittedBoosting(list(pool.map(fit_one, range(len(horizons)))), parameters)
 
     def load(self, parts: Mapping[str, bytes]) -> FittedBoosting:
         """Return the boosters that ``parts`` hold."""
@@ -139,7 +147,7 @@ class _Known:
         closed: NDArray[np.bool_] = self.as_of + np.timedelta64(self.horizon, "D") <= self.as_of[self._late].min()
         return closed
 
-    def best_trees(self, seed: int) -> int:
+    def best_trees(self, parameters: Mapping[str, Any], seed: int) -> int:
         """Return the number of trees with the lowest log loss on the late cutoffs."""
         if not self._can_choose:
             return DEFAULT_TREES
@@ -147,7 +155,8 @@ class _Known:
 
         late = lgb.Dataset(self.features[self._late], self.outcome[self._late], free_raw_data=False)
         stop = lgb.early_stopping(PATIENCE, verbose=False)
-        booster = _train(self.features[self._early], self.outcome[self._early], MAX_TREES, seed, [late], [stop])
+        early = self.features[self._early], self.outcome[self._early]
+        booster = _train(*early, MAX_TREES, parameters, seed, [late], [stop])
         return max(int(booster.best_iteration), 1)
 
     @property
@@ -160,6 +169,7 @@ def _train(
     features: Matrix,
     outcome: NDArray[np.float64],
     trees: int,
+    parameters: Mapping[str, Any],
     seed: int,
     valid_sets: Sequence[Any] = (),
     callbacks: Sequence[Any] = (),
@@ -167,7 +177,7 @@ def _train(
     import lightgbm as lgb
 
     return lgb.train(
-        {**PARAMETERS, "seed": seed},
+        {**PARAMETERS, **parameters, "seed": seed},
         lgb.Dataset(features, outcome, free_raw_data=False),
         trees,
         valid_sets=list(valid_sets),

@@ -51,6 +51,10 @@ class NotEnoughDataError(ForesellError, ValueError):
     code = "not_enough_data"
 
 
+class NotConvergedError(ForesellError, ArithmeticError):
+    """A method's fit did not converge: training marks the method, leaves it out and goes on with the others."""
+
+
 class UnknownPredictionError(ForesellError, LookupError):
     """No prediction has this name."""
 

@@ -41,12 +41,14 @@ class Method(Protocol):
         seed : int
             Seed of every draw.
         choices : mapping, optional
-            The choices of an earlier fit, frozen.
+            The choices of an earlier fit, frozen; what is not among them is chosen anew.
 
         Raises
         ------
         NotEnoughDataError
             A horizon has fewer than ``MIN_EXAMPLES`` known examples, or only one class.
+        NotConvergedError
+            The fit found no answer.
         """
 
     def load(self, parts: Mapping[str, bytes]) -> Fitted:

@@ -278,7 +278,12 @@ class Prediction(ABC):
     @property
     @abstractmethod
     def methods(self) -> tuple[str, ...]:
-        """The methods that compete: ours first, then its rivals down to the simplest."""
+        """The methods that compete: ours first, then its rivals, from the most complex to the simplest."""
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """Those of ``methods`` that are simple or published ones rather than ours; default: all but the first."""
+        return self.methods[1:]
 
     @abstractmethod
     def labels(self, tables: Mapping[str, Any], spine: Any) -> Any:
@@ -309,12 +314,14 @@ class Prediction(ABC):
         seed : int
             Seed of every draw.
         choices : mapping, optional
-            The ``choices`` of an earlier fit, to repeat it on other examples.
+            The ``choices`` of an earlier fit, to repeat it on other examples; what is not among them is chosen anew.
 
         Raises
         ------
         NotEnoughDataError
             There are too few examples, or only one class.
+        NotConvergedError
+            The fit found no answer.
         """
 
     @abstractmethod

@@ -69,7 +69,7 @@ def facts(
         "question": prediction.question,
         "definition": _in_words(prediction, getdoc(type(prediction)) or ""),
         "not_eligible": _in_words(prediction, getattr(prediction, "not_eligible", "")),
-        "methods": list(prediction.methods),
+        "methods": list(outcome.methods),
         "tasks": [_task(outcome, task) for task in outcome.tasks],
         "figures": {method: plain(by_task) for method, by_task in outcome.figures.items()},
         "intake": intake.model_dump(mode="json"),

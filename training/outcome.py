@@ -1,7 +1,7 @@
 """The outcome of a training run: what competed, what won, on which cutoffs, with which figures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -41,6 +41,8 @@ class Outcome:
         Rows (customer x cutoff) of the training frame.
     explained : Customers
         The eligible customers at the newest test cutoff, whom the card explains the model with.
+    left_out : mapping of str to str
+        Methods whose fit did not converge, with the message.
     """
 
     prediction: Prediction
@@ -53,16 +55,22 @@ class Outcome:
     paired: Mapping[str, Mapping[str, Figures]]
     examples: int
     explained: Customers
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that were measured, from the most complex to the simplest."""
+        return tuple(method for method in self.prediction.methods if method not in self.left_out)
 
     @property
     def others(self) -> tuple[str, ...]:
         """The methods that were not chosen."""
-        return tuple(method for method in self.prediction.methods if method != self.method)
+        return tuple(method for method in self.methods if method != self.method)
 
     @property
     def rivals(self) -> tuple[str, ...]:
         """The methods that are not ours."""
-        return self.prediction.methods[1:]
+        return tuple(method for method in self.methods if method in self.prediction.rivals)
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -182,7 +182,8 @@ def _judge(
     losses = tracker.validation_losses(challenger.run_id)
     method = evidence["method"]
     table = [_compared(prediction.tasks, losses[method], losses[other], other) for other in losses if other != method]
-    best = choose(prediction.methods, prediction.tasks, losses, margin=margin)
+    measured = tuple(name for name in prediction.methods if name in losses)
+    best = choose(measured, prediction.tasks, losses, margin=margin)
     beaten_by = None if best == method else best
     if champion is not None:
         incumbent, theirs = _fitted_again(trainer, tracker, champion)

@@ -81,8 +81,9 @@ def metrics(outcome: Outcome, floors: Mapping[str, float]) -> dict[str, float]:
     floors : mapping of str to float
         From ``calibration_floors``.
     """
-    own, *rivals = outcome.prediction.methods
-    prefixes = {"test": outcome.method, "own": own, **{f"rival.{rival}": rival for rival in rivals}}
+    prefixes = {"test": outcome.method} | {
+        f"{'rival' if method in outcome.rivals else 'own'}.{method}": method for method in outcome.methods
+    }
     found: dict[str, float] = {}
     for prefix, method in prefixes.items():
         found |= _named(prefix, outcome.figures[method])
@@ -109,7 +110,8 @@ def evidence(outcome: Outcome, intake: IntakeReport, floors: Mapping[str, float]
         },
         "test": plain(outcome.figures[outcome.method]),
         "rivals": {rival: plain(outcome.figures[rival]) for rival in outcome.rivals},
-        "own": plain(outcome.figures[outcome.prediction.methods[0]]),
+        "own": {method: plain(outcome.figures[method]) for method in outcome.methods if method not in outcome.rivals},
+        "left_out": dict(outcome.left_out),
         "paired": {other: plain(by_task) for other, by_task in outcome.paired.items()},
         "calibration_error_floor": dict(floors),
     }

@@ -9,11 +9,11 @@ import numpy as np
 
 from models import columns as col
 from models.artifact import Artifact, golden_customers
-from models.errors import NotEnoughDataError, UnknownMethodError
+from models.errors import NotConvergedError, NotEnoughDataError, UnknownMethodError
 from models.features import fingerprint
 from models.prediction import Customers, Fitted, Measurement, Prediction, Task
 from models.settings import Settings
-from training.cutoffs import plan
+from training.cutoffs import Plan, plan
 from training.evaluate import figures, paired
 from training.frame import training_frame
 from training.intake_report import IntakeReport
@@ -35,10 +35,18 @@ class Trainer:
         The tables.
     progress : callable
         Told what happens now.
+    laid : Plan, optional
+        The cutoffs; default: as configured.
     """
 
     def __init__(
-        self, settings: Settings, prediction: Prediction, intake: IntakeReport, progress: Progress = silent
+        self,
+        settings: Settings,
+        prediction: Prediction,
+        intake: IntakeReport,
+        progress: Progress = silent,
+        *,
+        laid: Plan | None = None,
     ) -> None:
         self.settings = settings
         self.prediction = prediction
@@ -47,7 +55,9 @@ class Trainer:
         first_day = intake.tables[col.ORDER_LINES].first_day
         assert first_day is not None  # intake refuses a history without a usable order line
         self._fits: dict[tuple[str, date, int, str], Fitted] = {}
-        self.plan = plan(settings.cutoffs, prediction.tasks, first_day=first_day, end=intake.as_of)
+        self.tuned: dict[str, Mapping[str, Any]] = {}
+        """Choices that fits of a method begin with where none are given, by method: what tuning found."""
+        self.plan = laid or plan(settings.cutoffs, prediction.tasks, first_day=first_day, end=intake.as_of)
         progress(f"{prediction.name}: features at {len(self.plan.cutoffs)} cutoffs")
         with kept_tables(settings, intake) as engine:
             self.examples = training_frame(
@@ -62,6 +72,7 @@ class Trainer:
 
     def fit(self, method: str, limit: date, horizon: int, choices: Mapping[str, Any] | None = None) -> Fitted:
         """Fit a method on the windows that have closed by ``limit``; tasks that share a fit pay for it once."""
+        choices = self.tuned.get(method) if choices is None else choices
         key = (method, limit, horizon, json.dumps(choices, sort_keys=True))
         if key not in self._fits:
             examples = self.plan.examples(self.examples, limit, horizon)
@@ -141,16 +152,28 @@ def train(trainer: Trainer, method: str | None = None) -> Outcome:
         The prediction has no such method.
     NotEnoughDataError
         There are too few examples, or only one class, or nobody to measure on.
+    NotConvergedError
+        The method that was asked for, or every one, did not converge; a single one is left out and marked.
     """
     prediction, training = trainer.prediction, trainer.settings.training
     if method is not None:
         check_method(prediction, method)
-    validation, test = {}, {}
+    validation: dict[str, dict[str, Losses]] = {}
+    test: dict[str, dict[str, Measurement]] = {}
+    left_out: dict[str, str] = {}
     for name in prediction.methods:
         trainer.progress(f"{prediction.name}: {name}")
-        validation[name] = trainer.validation_losses(name)
-        test[name] = trainer.measured_on_test(name)
-    chosen = method or choose(prediction.methods, prediction.tasks, validation, margin=training.margin)
+        try:
+            losses, measured = trainer.validation_losses(name), trainer.measured_on_test(name)
+        except NotConvergedError as error:
+            if name == method:
+                raise
+            left_out[name] = error.message
+        else:
+            validation[name], test[name] = losses, measured
+    if not validation:
+        raise NotConvergedError(f"{prediction.name}: no method converged: {'; '.join(left_out.values())}")
+    chosen = method or choose(tuple(validation), prediction.tasks, validation, margin=training.margin)
     trainer.progress(f"{prediction.name}: intervals")
     interval = {"draws": training.bootstrap_samples, "seed": training.seed}
     return Outcome(
@@ -168,6 +191,7 @@ def train(trainer: Trainer, method: str | None = None) -> Outcome:
         },
         examples=len(trainer.examples),
         explained=trainer.eligible_at(max(trainer.plan.test.values())),
+        left_out=left_out,
     )
 
 

@@ -72,7 +72,7 @@ def _plots(outcome: Outcome, drivers: Mapping[str, float]) -> dict[str, bytes]:
     for task in outcome.tasks:
         title = f"{prediction.name}, {task_title(asdict(task))}"
         measurements = {method: by_task[task.tag] for method, by_task in outcome.test.items()}
-        found = plots(measurements, methods=prediction.methods, chosen=outcome.method, title=title)
+        found = plots(measurements, methods=outcome.methods, chosen=outcome.method, title=title)
         drawn |= {f"{task.tag}/{name}": png for name, png in found.items()}
     if drivers:
         drawn[IMPORTANCE] = importance_plot(

@@ -99,7 +99,7 @@ def test_the_number_of_trees_is_chosen_between_one_and_the_most(fitted):
 
 def test_one_tree_is_chosen_when_there_is_nothing_to_learn():
     noise = np.random.default_rng(0).integers(0, 2, len(OUTCOME)).astype(float)
-    assert known(noise).best_trees(seed=1) < 10
+    assert known(noise).best_trees({}, seed=1) < 10
 
 
 @pytest.mark.parametrize(("horizon", "early"), [(29, 4), (30, 4), (31, 3), (60, 3), (61, 2), (90, 2), (121, 0)])
@@ -116,9 +116,9 @@ def test_outcomes_between_early_and_late_do_not_move_the_choice():
     between = ~known(horizon=60)._early & ~known(horizon=60)._late
     assert between.any()
     flipped = np.where(between, 1 - OUTCOME, OUTCOME)
-    assert known(flipped, horizon=60).best_trees(seed=1) == known(horizon=60).best_trees(seed=1)
+    assert known(flipped, horizon=60).best_trees({}, seed=1) == known(horizon=60).best_trees({}, seed=1)
     late = np.where(known(horizon=60)._late, 1 - OUTCOME, OUTCOME)
-    assert known(late, horizon=60).best_trees(seed=1) != known(horizon=60).best_trees(seed=1)
+    assert known(late, horizon=60).best_trees({}, seed=1) != known(horizon=60).best_trees({}, seed=1)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_outcomes_between_early_and_late_do_not_move_the_choice():
 )
 def test_the_default_number_of_trees_is_used_when_there_is_no_early_window_or_one_outcome_in_it(outcome):
     horizon = 121 if outcome is OUTCOME else 30
-    assert known(outcome, horizon=horizon).best_trees(seed=1) == DEFAULT_TREES
+    assert known(outcome, horizon=horizon).best_trees({}, seed=1) == DEFAULT_TREES
 
 
 def test_contributions_add_up_to_the_log_odds(fitted):

@@ -28,12 +28,12 @@ def test_metrics_bear_the_names_of_the_design(churn):
     for name in (
         "test.auc.h30", "test.auc.h30.low", "test.auc.h30.high",
         "rival.bg_nbd.auc.h30", "rival.bg_nbd.auc.h30.low", "rival.bg_nbd.auc.h30.high",
-        "rival.rfm_logistic.log_loss.h30", "rival.recency.brier.h30", "own.auc.h30",
+        "rival.rfm_logistic.log_loss.h30", "rival.recency.brier.h30", "own.lightgbm.auc.h30",
         "paired.bg_nbd.auc.h30", "paired.bg_nbd.auc.h30.low",
         "validation.loss.h30", "rival.bg_nbd.validation.loss.h30", "test.calibration_error_floor.h30",
     ):  # fmt: skip
         assert name in found
-    assert found["test.auc.h30"] == found["own.auc.h30"] == churn.figures["lightgbm"]["h30"]["auc"].value
+    assert found["test.auc.h30"] == found["own.lightgbm.auc.h30"] == churn.figures["lightgbm"]["h30"]["auc"].value
 
 
 def test_test_metrics_and_rivals_keep_their_names_when_a_rival_was_chosen(churn, rival_won):
@@ -42,8 +42,8 @@ def test_test_metrics_and_rivals_keep_their_names_when_a_rival_was_chosen(churn,
         name for name in theirs if not name.startswith("paired.")
     }
     assert theirs["test.auc.h30"] == theirs["rival.rfm_logistic.auc.h30"] == ours["rival.rfm_logistic.auc.h30"]
-    assert theirs["own.auc.h30"] == ours["test.auc.h30"]
-    assert theirs["paired.lightgbm.auc.h30"] == pytest.approx(theirs["test.auc.h30"] - theirs["own.auc.h30"])
+    assert theirs["own.lightgbm.auc.h30"] == ours["test.auc.h30"]
+    assert theirs["paired.lightgbm.auc.h30"] == pytest.approx(theirs["test.auc.h30"] - theirs["own.lightgbm.auc.h30"])
 
 
 def test_validation_loss_is_the_mean_over_customers_and_folds(churn):
