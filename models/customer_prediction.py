@@ -18,6 +18,7 @@ from models.metrics import BinaryMeasurement
 from models.prediction import (
     BatchOptions,
     Customers,
+    Direction,
     Examples,
     Fitted,
     Matrix,
@@ -28,7 +29,7 @@ from models.prediction import (
     Task,
     nameless,
 )
-from models.reasons import explain, group_effects, positions_by_group
+from models.reasons import explain, group_directions, group_effects, positions_by_group
 from models.store import UNKNOWN, Store
 
 CUT_POINT_SAMPLE = 1_000_000
@@ -40,6 +41,8 @@ class CustomerPrediction(Prediction):
     answer_type: ClassVar[type[CustomerAnswer]]
     """The answer for one customer; ``response`` holds a list of them."""
     batch_options = frozenset({"reasons"})
+    own_methods: ClassVar[int] = 1
+    """How many of the candidates are ours: the first ones."""
     column_types: ClassVar[Mapping[str, pa.DataType]] = {}
     """Types of the batch job's columns that ``figures`` adds; a column that is not listed holds float64."""
 
@@ -85,6 +88,11 @@ class CustomerPrediction(Prediction):
         """Names of the candidates."""
         return tuple(method.name for method in self.candidates)
 
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """Names of the candidates that are not ours."""
+        return self.methods[self.own_methods :]
+
     def fit(
         self, method: str, examples: Examples, *, horizon: int, seed: int, choices: Mapping[str, Any] | None = None
     ) -> Fitted:
@@ -122,6 +130,16 @@ class CustomerPrediction(Prediction):
         groups = positions_by_group(self.features)
         effects = group_effects(fitted, customers, output=self.main_output, medians=medians, groups=groups)
         return dict(zip(groups, np.abs(effects).mean(axis=0).tolist(), strict=True))
+
+    def units(self, fitted: Fitted, examples: Examples, task: Task) -> NDArray[np.int64]:
+        """Return the rows of the eligible customers whose outcome is known."""
+        return np.flatnonzero(~np.isnan(self.target(examples)[:, self.horizons.index(task.horizon)]))
+
+    def directions(self, fitted: Fitted, customers: Customers, medians: Matrix) -> dict[str, Direction]:
+        """Return which way each feature group moves the log-odds of the main output."""
+        groups = positions_by_group(self.features)
+        effects = group_effects(fitted, customers, output=self.main_output, medians=medians, groups=groups)
+        return group_directions(effects, customers, groups)
 
     def cut_points(self, fitted: Fitted, store: Store) -> NDArray[np.float64]:
         """Return the 1st to 99th percentile of the main output over the store's eligible customers, shape (99,)."""

@@ -10,6 +10,8 @@ from models.errors import NotEnoughDataError
 from models.prediction import Customers, Fitted, Scores
 
 MIN_EXAMPLES = 100
+MAX_EXAMPLES = 200_000
+"""Examples that one fit learns from: more of them cost time and moved no figure (docs/decisions/0010)."""
 
 
 class Method(Protocol):

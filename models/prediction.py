@@ -161,6 +161,22 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Direction:
+    """Which way a feature group moves the scores.
+
+    Parameters
+    ----------
+    feature : str
+        The feature of the group that its effect follows most.
+    correlation : float
+        Rank correlation of the feature with the effect, -1..1; above 0, high values raise the score.
+    """
+
+    feature: str
+    correlation: float
+
+
+@dataclass(frozen=True)
 class Served:
     """One prediction as a release serves it.
 
@@ -261,6 +277,8 @@ class Prediction(ABC):
     """Whether the batch job answers for everybody; where not, ``table`` refuses."""
     batch_options: ClassVar[frozenset[str]] = frozenset()
     """The fields of ``BatchOptions`` that the batch job heeds."""
+    reached: ClassVar[str] = "customers to whom it happens"
+    """Those whom its highest scores are meant to find, in words for the model card."""
     drivers_are: ClassVar[str] = "Mean absolute effect of each group of features on the log-odds."
     """What the figures of ``drivers`` are, in words for the model card."""
     Settings: ClassVar[type[Section]]
@@ -336,6 +354,13 @@ class Prediction(ABC):
     def measure(self, fitted: Fitted, examples: Examples, task: Task) -> Measurement:
         """Measure a fitted method on the eligible examples whose window is known."""
 
+    def units(self, fitted: Fitted, examples: Examples, task: Task) -> NDArray[np.int64] | None:
+        """Return the rows of the examples that are the units of ``measure``, in its order.
+
+        Default: None, its units are no customers, or nobody says which.
+        """
+        return None
+
     @abstractmethod
     def drivers(self, fitted: Fitted, customers: Customers, medians: Matrix) -> Mapping[str, float]:
         """Return how strongly each feature group moves the scores of some customers, by group.
@@ -349,6 +374,13 @@ class Prediction(ABC):
         medians : float32 array, shape (f,)
             Median of each feature over the training examples; NaN = all null.
         """
+
+    def directions(self, fitted: Fitted, customers: Customers, medians: Matrix) -> Mapping[str, "Direction"]:
+        """Return which way feature groups move the scores of some customers, by group; default: nothing is told.
+
+        Takes what ``drivers`` takes.
+        """
+        return {}
 
     @abstractmethod
     def cut_points(self, fitted: Fitted, store: Store) -> NDArray[np.float64]:

@@ -5,12 +5,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from models.features import GROUPS, catalogue
 from models.messages import Reason
 from models.methods import log_odds
-from models.prediction import Customers, Fitted, Matrix, Scores
+from models.prediction import Customers, Direction, Fitted, Matrix, Scores
 from models.settings import FeatureSettings
+
+_FEWEST_FOLLOWED = 20
 
 
 def group_effects(
@@ -41,10 +44,48 @@ def group_effects(
     contributions = getattr(fitted, "contributions", None)
     if contributions is not None:
         by_feature = contributions(customers, output)
-        return np.column_stack([by_feature[:, list(positions)].sum(axis=1) for positions in groups.values()])
+        # np.take keeps rows together in memory: one row and many rows sum up alike
+        folded = [np.take(by_feature, list(positions), axis=1).sum(axis=1) for positions in groups.values()]
+        return np.column_stack(folded)
     odds = log_odds(fitted.score(customers)[:, output])
     without = [_with_medians(customers, medians, list(positions)) for positions in groups.values()]
     return np.column_stack([odds - log_odds(fitted.score(replaced)[:, output]) for replaced in without])
+
+
+def group_directions(
+    effects: Scores, customers: Customers, groups: Mapping[str, Sequence[int]]
+) -> dict[str, Direction]:
+    """Return the feature of each group that its effect follows most, and which way.
+
+    Parameters
+    ----------
+    effects : float64 array, shape (n, groups)
+        From ``group_effects``.
+    customers : Customers
+        n rows.
+    groups : mapping of str to sequence of int
+        Positions of each group's features.
+
+    Notes
+    -----
+    Spearman's rank correlation (1904), over the customers whose value is known. A group without an effect, or whose
+    features say the same of everybody, is left out.
+    """
+    found = {}
+    for (group, positions), effect in zip(groups.items(), effects.T, strict=True):
+        followed = {at: _rank_correlation(customers.features[:, at], effect) for at in positions}
+        at = max(followed, key=lambda at: abs(followed[at]))
+        if followed[at]:
+            found[group] = Direction(customers.names[at], followed[at])
+    return found
+
+
+def _rank_correlation(values: NDArray[np.float32], effect: NDArray[np.float64]) -> float:
+    known = ~np.isnan(values)
+    # a handful of customers would follow anything
+    if known.sum() < _FEWEST_FOLLOWED or np.ptp(values[known]) == 0 or np.ptp(effect[known]) == 0:
+        return 0.0
+    return float(np.corrcoef(rankdata(values[known]), rankdata(effect[known]))[0, 1])
 
 
 def positions_by_group(settings: FeatureSettings) -> dict[str, list[int]]:

@@ -11,22 +11,26 @@ from numpy.typing import NDArray
 from pydantic import Field, Strict, field_validator
 
 from models import columns as col
+from models.blend import Blend
 from models.boosting import Boosting
 from models.customer_prediction import CustomerPrediction
 from models.errors import InvalidRequestError
 from models.labels import next_order
 from models.messages import CustomerAnswer, CustomersRequest, Envelope, Row
 from models.methods import Method
-from models.metrics import IntervalMeasurement
+from models.metrics import RANGE, IntervalMeasurement, randomised_position
 from models.prediction import Customers, Examples, Fitted, Measurement, Scores, Task
 from models.rivals.bg_nbd import BGNBD
-from models.rivals.logistic import FOUR_NUMBERS, RECENCY
+from models.rivals.logistic import FOUR_NUMBERS, RECENCY, WIDE
+from models.rivals.pareto_nbd import ParetoNBD
 from models.section import Section
 from models.settings import Days
 
 # days at which the curve of the next order is also learnt, so that its median and range are not read off three points
 CURVE_DAYS = (3, 14, 60)
-EARLIEST, MEDIAN, LATEST = 0.1, 0.5, 0.9
+EARLIEST, LATEST = RANGE
+MEDIAN = 0.5
+_SURE = 1e-9
 NEXT_ORDER = "next_order"
 _DATES = (col.NEXT_ORDER_EXPECTED, col.NEXT_ORDER_EARLIEST, col.NEXT_ORDER_LATEST)
 
@@ -84,11 +88,21 @@ class Repurchase(CustomerPrediction):
     question = "Who will order again within the next days and weeks, and when?"
     request = RepurchaseRequest
     response = RepurchaseResponse
+    reached = "buyers"
     answer_type = RepurchaseAnswer
     column_types: ClassVar[Mapping[str, pa.DataType]] = dict.fromkeys(_DATES, pa.date32())
     Settings = RepurchaseSettings
     settings: RepurchaseSettings
-    candidates: tuple[Method, ...] = (Boosting(), BGNBD(silence=False), FOUR_NUMBERS, RECENCY)
+    candidates: tuple[Method, ...] = (
+        Blend(silence=False),
+        Boosting(),
+        WIDE,
+        ParetoNBD(silence=False),
+        BGNBD(silence=False),
+        FOUR_NUMBERS,
+        RECENCY,
+    )
+    own_methods = 2
 
     @property
     def not_eligible(self) -> str:
@@ -142,7 +156,11 @@ class Repurchase(CustomerPrediction):
         expected, earliest, latest = (
             np.nan_to_num(self.next_order_days(scores, share), nan=task.horizon) for share in (MEDIAN, EARLIEST, LATEST)
         )
-        return IntervalMeasurement(actual, expected, earliest, latest, task.horizon)
+        came = actual < task.horizon
+        through = np.where(came, self._probability_within(scores, np.where(came, actual + 1, actual)), 1)
+        position = randomised_position(self._probability_within(scores, actual), through)
+        waiting = self._mean_waiting(scores)
+        return IntervalMeasurement(actual, expected, earliest, latest, waiting, position, task.horizon)
 
     def next_order_days(self, scores: Scores, share: float) -> NDArray[np.float64]:
         """Return the day by which the next order has come with probability ``share``.
@@ -158,19 +176,43 @@ class Repurchase(CustomerPrediction):
         -------
         float64 array, shape (n,)
             Whole days from as_of, 0 = on the day itself; NaN = beyond the longest horizon. Between two horizons the
-            curve is a straight line.
+            chance of a day, for those who have not come yet, is always the same.
         """
-        curve = np.column_stack([np.zeros(len(scores)), scores])
-        days = np.array([0, *self.horizons], dtype=float)
-        right = (curve < share).sum(axis=1)
+        curve, days = self._silence(scores)
+        right = (curve > np.log1p(-share)).sum(axis=1)
         reached = right < curve.shape[1]
         right = np.minimum(right, curve.shape[1] - 1)
         rows = np.arange(len(scores))
-        low, high = curve[rows, right - 1], curve[rows, right]
-        part = (share - low) / np.where(high > low, high - low, 1)
+        high, low = curve[rows, right - 1], curve[rows, right]
+        part = (high - np.log1p(-share)) / np.where(high > low, high - low, 1)
         at = days[right - 1] + part * (days[right] - days[right - 1])
         # within d days means on day 0 .. d - 1
         return np.where(reached, np.maximum(np.ceil(at - 1e-9) - 1, 0), np.nan)
+
+    def _probability_within(self, scores: Scores, days: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return each customer's probability of an order within its own number of days, shape (n,)."""
+        curve, known = self._silence(scores)
+        right = np.maximum(np.searchsorted(known, days), 1)
+        rows = np.arange(len(scores))
+        part = (days - known[right - 1]) / (known[right] - known[right - 1])
+        within: NDArray[np.float64] = -np.expm1(curve[rows, right - 1] * (1 - part) + curve[rows, right] * part)
+        return within
+
+    def _mean_waiting(self, scores: Scores) -> NDArray[np.float64]:
+        """Return the mean days to the next order, cut at the longest horizon, shape (n,)."""
+        curve, known = self._silence(scores)
+        waiting = np.zeros(len(scores))
+        for right in range(1, len(known)):
+            first, last = known[right - 1], known[right]
+            for day in np.arange(first + 1, last + 1):
+                part = (day - first) / (last - first)
+                waiting += np.exp(curve[:, right - 1] * (1 - part) + curve[:, right] * part)
+        return waiting
+
+    def _silence(self, scores: Scores) -> tuple[Scores, NDArray[np.float64]]:
+        """Return the logarithm of the probability of no order yet, shape (n, k + 1), and the days from 0 on."""
+        silent = np.log1p(-np.minimum(scores, 1 - _SURE))
+        return np.column_stack([np.zeros(len(scores)), silent]), np.array([0, *self.horizons], dtype=float)
 
     def figures(self, scores: Scores, as_of: NDArray[np.datetime64]) -> dict[str, list[Any]]:
         """Probabilities by horizon, and the next order's median and range as dates."""

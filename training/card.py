@@ -40,9 +40,11 @@ MEANINGS: Mapping[str, Meaning] = {
     "coverage": Meaning("Items shown to anybody", 0),
     "fallback_share": Meaning("Share of fallbacks", 0),
     "error_days": Meaning("Mean error, days", -1, 1),
+    "c_index": Meaning("C-index", 1),
     "range_coverage": Meaning("Inside the 80 % range", 0),
     "range_width_days": Meaning("Width of the range, days", 0, 1),
 }
+_NO_DIRECTION, _CLEAR_DIRECTION = 0.3, 0.6
 PLOT_TITLES = {
     "lift": "Lift",
     "gain": "Cumulative gain",
@@ -113,14 +115,25 @@ def render(facts: Mapping[str, Any], plots: Mapping[str, bytes], versions: Versi
         A page of HTML that needs no other file.
     """
     filled = environment()
-    filled.filters |= {"figure": _figure, "interval": _interval, "signed": _signed}
+    filled.filters |= {"figure": _figure, "interval": _interval, "signed": _signed, "direction": direction}
+    filled.filters |= {"called": lambda metric: meaning(metric).title, "sentence": _capital, "lower_first": _small}
     return filled.get_template("model_card.html").render(
         facts=facts,
         evidence=facts["evidence"],
         versions=versions,
         tasks=[_section(facts, task, plots) for task in facts["tasks"]],
         importance=_bars(facts["importance"]),
+        directions=facts.get("directions", {}),
+        reached=facts.get("reached", "customers to whom it happens"),
     )
+
+
+def direction(correlation: float) -> str:
+    """Say which way a feature moves the score by its rank correlation with the effect."""
+    if abs(correlation) < _NO_DIRECTION:
+        return "no single direction"
+    strength = "" if abs(correlation) >= _CLEAR_DIRECTION else "tend to "
+    return f"high values {strength}{'raise' if correlation > 0 else 'lower'} it"
 
 
 def _section(facts: Mapping[str, Any], task: Mapping[str, Any], plots: Mapping[str, bytes]) -> dict[str, Any]:
@@ -136,6 +149,8 @@ def _section(facts: Mapping[str, Any], task: Mapping[str, Any], plots: Mapping[s
         "differences": [
             (other, _compared(facts["evidence"]["paired"][other][tag])) for other in facts["methods"] if other != chosen
         ],
+        "what_if": task.get("what_if", ()),
+        "slices": task.get("slices"),
         "floor": facts["evidence"]["calibration_error_floor"].get(tag),
         "plots": [
             (title, inline(plots[f"{tag}/{name}"])) for name, title in PLOT_TITLES.items() if f"{tag}/{name}" in plots
@@ -164,6 +179,14 @@ def _bars(importance: Mapping[str, float]) -> list[tuple[str, float, float]]:
     strongest = max(importance.values(), default=1) or 1
     ranked = sorted(importance.items(), key=lambda item: -item[1])
     return [(title, value, 100 * value / strongest) for title, value in ranked]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _small(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _figure(value: float | None, metric: str) -> str:

@@ -25,8 +25,8 @@ class Plan:
     test : mapping of str to date
         The test cutoff of each task, by tag.
     validation : mapping of str to tuple of date
-        The validation cutoffs of each task, newest first; a model that is measured there has learnt from windows that
-        end at or before that cutoff.
+        The validation cutoffs of each task, newest first: their windows end before any task's test window begins. A
+        model that is measured there has learnt from windows that end at or before that cutoff.
     max_training : int
         Training cutoffs in one fit, counted back from the newest whose window has closed.
     """
@@ -76,7 +76,9 @@ def plan(settings: CutoffSettings, tasks: Sequence[Task], *, first_day: date, en
     newest = min(settings.newest_test or end, end)
     earliest = first_day + timedelta(settings.min_history_days)
     test = {task.tag: min(newest, end - timedelta(task.horizon)) for task in tasks}
-    validation = {task.tag: _validation(settings, task, test[task.tag], earliest) for task in tasks}
+    # one method is chosen for all tasks: no window that chooses may reach into any of them that reports
+    choosing_ends = min(test.values())
+    validation = {task.tag: _validation(settings, task, choosing_ends, earliest) for task in tasks}
     for task in tasks:
         if not validation[task.tag]:
             _refuse(settings, task, first_day=first_day, end=end)
@@ -90,9 +92,9 @@ def _grid(newest: date, earliest: date, end: date, step_days: int) -> tuple[date
     return tuple(sorted(days))
 
 
-def _validation(settings: CutoffSettings, task: Task, test: date, earliest: date) -> tuple[date, ...]:
+def _validation(settings: CutoffSettings, task: Task, end: date, earliest: date) -> tuple[date, ...]:
     gap = timedelta(max(task.horizon, MIN_GAP_DAYS))
-    folds = [test - gap * (fold + 1) for fold in range(settings.folds)]
+    folds = [end - gap * (fold + 1) for fold in range(settings.folds)]
     # at least one training window must close before it
     return tuple(day for day in folds if day - timedelta(task.horizon + settings.step_days) >= earliest)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version as installed
 from inspect import getdoc
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from models import columns as col
-from models.features import GROUPS
+from models.features import GROUPS, catalogue
 from models.metrics import BinaryMeasurement, IntervalMeasurement, QueryMeasurement
 from models.prediction import Customers, Prediction, Task
-from models.settings import Settings
+from models.settings import Settings, TrainingSettings
 from training.intake_report import IntakeReport
 from training.outcome import Outcome
 from training.report import evidence, parameters, plain, windows
+from training.what_if import Contacted, what_if
 
 IMPORTANCE_ROWS = 500
 
@@ -34,6 +36,30 @@ def importance(outcome: Outcome) -> dict[str, float]:
         GROUPS[group].title if group in GROUPS else group: strength[group]
         for group in sorted(strength, key=lambda group: -strength[group])
         if strength[group]
+    }
+
+
+def directions(outcome: Outcome) -> dict[str, dict[str, Any]]:
+    """Return which way feature groups move the scores, by the title of the group.
+
+    Returns
+    -------
+    dict
+        ``feature``: what the leading feature of the group says, in words; ``correlation``: above 0, high values raise
+        the score. Groups are missing whose effect follows nothing, or where the prediction does not tell.
+    """
+    artifact = outcome.artifact
+    customers = _thinned(outcome.explained)
+    if not len(customers):
+        return {}
+    told = {feature.name: feature.description for feature in catalogue(outcome.prediction.features)}
+    found = outcome.prediction.directions(artifact.fitted, customers, artifact.medians)
+    return {
+        GROUPS[group].title if group in GROUPS else group: {
+            "feature": told.get(each.feature, each.feature).rstrip("."),
+            "correlation": each.correlation,
+        }
+        for group, each in found.items()
     }
 
 
@@ -70,11 +96,13 @@ def facts(
         "definition": _in_words(prediction, getdoc(type(prediction)) or ""),
         "not_eligible": _in_words(prediction, getattr(prediction, "not_eligible", "")),
         "methods": list(outcome.methods),
-        "tasks": [_task(outcome, task) for task in outcome.tasks],
+        "tasks": [_task(outcome, task, settings.training) for task in outcome.tasks],
         "figures": {method: plain(by_task) for method, by_task in outcome.figures.items()},
         "intake": intake.model_dump(mode="json"),
         "attributes": attributes(intake, settings),
         "importance": dict(importance),
+        "directions": directions(outcome),
+        "reached": prediction.reached,
         "drivers_are": prediction.drivers_are,
         "parameters": parameters(outcome, settings),
         "foresell": installed("foresell"),
@@ -103,6 +131,11 @@ def attributes(intake: IntakeReport, settings: Settings) -> dict[str, dict[str, 
     return told
 
 
+def title_of(task: Task) -> str:
+    """Return what a task is called."""
+    return task_title(asdict(task))
+
+
 def task_title(task: Mapping[str, Any]) -> str:
     """Return what a task is called: its own title, ``30 days``, or ``next order within 90 days``."""
     if task.get("title"):
@@ -113,7 +146,7 @@ def task_title(task: Mapping[str, Any]) -> str:
     )
 
 
-def _task(outcome: Outcome, task: Task) -> dict[str, Any]:
+def _task(outcome: Outcome, task: Task, training: TrainingSettings) -> dict[str, Any]:
     measurement = outcome.test[outcome.method][task.tag]
     found: dict[str, Any] = {
         "tag": task.tag,
@@ -122,7 +155,10 @@ def _task(outcome: Outcome, task: Task) -> dict[str, Any]:
         "chooses": task.chooses,
         "customers": len(measurement.loss),
         "cutoffs": windows(outcome, task),
+        "what_if": [asdict(row) for row in _what_if(outcome, task, training)],
     }
+    if sliced := outcome.inspection.slices.get(task.tag):
+        found["slices"] = asdict(sliced)
     if isinstance(measurement, BinaryMeasurement):
         found["rate"] = float(measurement.outcome.mean())
     if isinstance(measurement, QueryMeasurement):
@@ -130,6 +166,11 @@ def _task(outcome: Outcome, task: Task) -> dict[str, Any]:
     if isinstance(measurement, IntervalMeasurement):
         found["cut_at"] = measurement.cut_at
     return found
+
+
+def _what_if(outcome: Outcome, task: Task, training: TrainingSettings) -> tuple[Contacted, ...]:
+    measurement = outcome.test[outcome.method][task.tag]
+    return what_if(measurement, draws=training.bootstrap_samples, seed=training.seed)
 
 
 def _in_words(prediction: Prediction, text: str) -> str:

@@ -11,6 +11,7 @@ from models.artifact import Artifact
 from models.prediction import Customers, Measurement, Prediction, Task
 from training.cutoffs import Plan
 from training.evaluate import Figures
+from training.inspection import Inspection
 
 Losses = NDArray[np.float64]
 
@@ -43,6 +44,8 @@ class Outcome:
         The eligible customers at the newest test cutoff, whom the card explains the model with.
     left_out : mapping of str to str
         Methods whose fit did not converge, with the message.
+    inspection : Inspection
+        Leak checks and slices.
     """
 
     prediction: Prediction
@@ -56,6 +59,7 @@ class Outcome:
     examples: int
     explained: Customers
     left_out: Mapping[str, str] = field(default_factory=dict)
+    inspection: Inspection = field(default_factory=Inspection)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -85,6 +89,8 @@ class Outcome:
             metric = next(iter(self.figures[self.method][task.tag]))
             others = ", ".join(f"{other} {self.figures[other][task.tag][metric].value:.3f}" for other in self.others)
             told.append(f"{task.tag} {metric} {self.figures[self.method][task.tag][metric]} ({others})")
+        told += [f"{method} is left out: {why}" for method, why in self.left_out.items()]
+        told += [f"WARNING: {warning}" for warning in self.inspection.warnings]
         return f"{self.method}; {'; '.join(told)}"
 
     @cached_property

@@ -50,7 +50,7 @@ def plots(
     """
     binary = {name: each for name, each in measurements.items() if isinstance(each, BinaryMeasurement)}
     dated = {name: each for name, each in measurements.items() if isinstance(each, IntervalMeasurement)}
-    style = _Style(methods, chosen, title)
+    style = Style(methods, chosen, title)
     if chosen in binary:
         return {name: draw(binary, style) for name, draw in _BINARY.items()}
     searched = {name: each for name, each in measurements.items() if isinstance(each, QueryMeasurement)}
@@ -81,20 +81,33 @@ def importance_plot(importance: Mapping[str, float], *, title: str, what: str) -
     return png(figure)
 
 
-class _Style:
-    """Which line a method is."""
+class Style:
+    """Which line a method is.
+
+    Parameters
+    ----------
+    methods : sequence of str
+        All of them, which fixes their colours.
+    chosen : str
+        The one to emphasise.
+    title : str
+        What is measured.
+    """
 
     def __init__(self, methods: Sequence[str], chosen: str, title: str) -> None:
         self.methods, self.chosen, self.title = methods, chosen, title
 
     def of(self, method: str) -> dict[str, Any]:
-        colour = COLOURS[self.methods.index(method) % len(COLOURS)]
+        """Return how a method's line is drawn."""
+        at = self.methods.index(method)
         emphasis: dict[str, Any] = (
             {"linewidth": 2.4, "zorder": 5, "label": f"{method} (chosen)"}
             if method == self.chosen
             else {"linewidth": 1.2, "alpha": 0.85, "zorder": 3, "label": method}
         )
-        return {"color": colour, **emphasis}
+        # more methods than colours: the second round is dashed
+        dashed = {"linestyle": "--"} if at >= len(COLOURS) else {}
+        return {"color": COLOURS[at % len(COLOURS)], **dashed, **emphasis}
 
 
 def canvas(title: str, *, width: float = SIZE_INCHES[0], height: float = SIZE_INCHES[1]) -> tuple[Figure, Axes]:
@@ -121,7 +134,7 @@ def png(figure: Figure) -> bytes:
 
 
 def _lines(
-    axes: Axes, measurements: Mapping[str, Measured], style: _Style, curve: Callable[[Measured], Curve], **more: Any
+    axes: Axes, measurements: Mapping[str, Measured], style: Style, curve: Callable[[Measured], Curve], **more: Any
 ) -> None:
     for method, measurement in measurements.items():
         points = curve(measurement).thinned()
@@ -138,11 +151,11 @@ def _labelled(axes: Axes, x: str, y: str, legend: _Corner, *, percent: str = "xy
     axes.legend(loc=legend, fontsize=8, frameon=False)
 
 
-def _gain(measurements: Mapping[str, BinaryMeasurement], style: _Style) -> bytes:
+def _gain(measurements: Mapping[str, BinaryMeasurement], style: Style) -> bytes:
     return _found(measurements, style, curves.gain, "customers, highest scores first", "share of all events found")
 
 
-def _found(measurements: Mapping[str, Any], style: _Style, curve: Any, x: str, y: str) -> bytes:
+def _found(measurements: Mapping[str, Any], style: Style, curve: Any, x: str, y: str) -> bytes:
     figure, axes = canvas(f"Cumulative gain: {style.title}")
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", linewidth=1, label="at random")
     _lines(axes, measurements, style, curve)
@@ -150,7 +163,7 @@ def _found(measurements: Mapping[str, Any], style: _Style, curve: Any, x: str, y
     return png(figure)
 
 
-def _lift(measurements: Mapping[str, BinaryMeasurement], style: _Style) -> bytes:
+def _lift(measurements: Mapping[str, BinaryMeasurement], style: Style) -> bytes:
     figure, axes = canvas(f"Lift: {style.title}")
     axes.axhline(1, color=_GREY, linestyle=":", linewidth=1, label="at random")
     _lines(axes, measurements, style, curves.lift)
@@ -159,7 +172,7 @@ def _lift(measurements: Mapping[str, BinaryMeasurement], style: _Style) -> bytes
     return png(figure)
 
 
-def _roc(measurements: Mapping[str, BinaryMeasurement], style: _Style) -> bytes:
+def _roc(measurements: Mapping[str, BinaryMeasurement], style: Style) -> bytes:
     figure, axes = canvas(f"ROC: {style.title}")
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", linewidth=1, label="at random")
     _lines(axes, measurements, style, curves.roc)
@@ -167,7 +180,7 @@ def _roc(measurements: Mapping[str, BinaryMeasurement], style: _Style) -> bytes:
     return png(figure)
 
 
-def _precision_recall(measurements: Mapping[str, BinaryMeasurement], style: _Style) -> bytes:
+def _precision_recall(measurements: Mapping[str, BinaryMeasurement], style: Style) -> bytes:
     figure, axes = canvas(f"Precision and recall: {style.title}")
     rate = float(measurements[style.chosen].outcome.mean())
     axes.axhline(rate, color=_GREY, linestyle=":", linewidth=1, label="at random")
@@ -177,7 +190,7 @@ def _precision_recall(measurements: Mapping[str, BinaryMeasurement], style: _Sty
     return png(figure)
 
 
-def _calibration(measurements: Mapping[str, BinaryMeasurement], style: _Style) -> bytes:
+def _calibration(measurements: Mapping[str, BinaryMeasurement], style: Style) -> bytes:
     figure, axes = canvas(f"Calibration: {style.title}")
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle=":", linewidth=1, label="perfect")
     _lines(axes, measurements, style, curves.calibration, marker="o", markersize=3.5)
@@ -196,7 +209,7 @@ def _calibration(measurements: Mapping[str, BinaryMeasurement], style: _Style) -
     return png(figure)
 
 
-def _error(measurements: Mapping[str, IntervalMeasurement], style: _Style) -> bytes:
+def _error(measurements: Mapping[str, IntervalMeasurement], style: Style) -> bytes:
     figure, axes = canvas(f"Error of the expected day: {style.title}")
     _lines(axes, measurements, style, curves.error_within)
     axes.set_ylim(0, 1.02)
@@ -204,12 +217,12 @@ def _error(measurements: Mapping[str, IntervalMeasurement], style: _Style) -> by
     return png(figure)
 
 
-def _recall(measurements: Mapping[str, QueryMeasurement], style: _Style) -> bytes:
+def _recall(measurements: Mapping[str, QueryMeasurement], style: Style) -> bytes:
     x, y = "share of those who were ranked", "mean share of the hidden that is found"
     return _found(measurements, style, curves.recall, x, y)
 
 
-_BINARY: Mapping[str, Callable[[Mapping[str, BinaryMeasurement], _Style], bytes]] = {
+_BINARY: Mapping[str, Callable[[Mapping[str, BinaryMeasurement], Style], bytes]] = {
     "lift": _lift,
     "gain": _gain,
     "calibration": _calibration,

@@ -10,15 +10,22 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from models.artifact import Artifact
-from models.errors import ChallengerRefusedError, ConcurrentChangeError, ContractError
+from models.errors import (
+    ChallengerRefusedError,
+    ConcurrentChangeError,
+    ContractError,
+    NotConvergedError,
+    UnknownMethodError,
+)
 from models.metrics import bootstrap
 from models.prediction import Prediction, Task
 from training.card import Versions
+from training.drift import drift
 from training.evaluate import Figure
 from training.outcome import Losses, mean_loss
 from training.registry import CHALLENGER, CHAMPION, EVALUATED, HELD, Version
 from training.report import configured
-from training.run import Trainer, choose
+from training.run import Trainer, check_method, choose
 from training.tracking import Tracker
 
 THE_CHAMPION = "champion"
@@ -50,6 +57,28 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class NotCompared:
+    """One line of the promotion table without figures: what could not be fitted.
+
+    Parameters
+    ----------
+    name : str
+        A method, or "champion".
+    why : str
+        The message of the fit.
+    """
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name} is not compared: {self.why}"
+
+
+Table = tuple[Comparison | NotCompared, ...]
+
+
+@dataclass(frozen=True)
 class Promoted:
     """What a promotion did.
 
@@ -57,15 +86,23 @@ class Promoted:
     ----------
     version : Version
         The champion now.
-    table : tuple of Comparison
+    table : tuple of Comparison or NotCompared
         What the challenger was compared with; empty where a served version was promoted by name.
     """
 
     version: Version
-    table: tuple[Comparison, ...]
+    table: Table
+
+    @property
+    def sentence(self) -> str:
+        """What was done, and what it could not be compared with."""
+        unknown = [str(line) for line in self.table if isinstance(line, NotCompared)]
+        return "; ".join([f"version {self.version.version} is the champion", *unknown])
 
 
-def promote(trainer: Trainer, tracker: Tracker, *, data: str, number: int | None = None) -> Promoted:
+def promote(
+    trainer: Trainer, tracker: Tracker, *, data: str, number: int | None = None, anyway: bool = False
+) -> Promoted:
     """Compare the challenger with the champion and all methods, fit it again on every closed window, let it serve.
 
     Parameters
@@ -78,6 +115,8 @@ def promote(trainer: Trainer, tracker: Tracker, *, data: str, number: int | None
         Fingerprint of the tables.
     number : str, optional
         Promote this version in place of the alias ``challenger``.
+    anyway : bool
+        Whatever became of the order lines since the champion was trained.
 
     Raises
     ------
@@ -86,9 +125,11 @@ def promote(trainer: Trainer, tracker: Tracker, *, data: str, number: int | None
     ContractError
         The tables or the settings are not the ones that the challenger was trained with.
     ChallengerRefusedError
-        It is worse; the message holds the table.
+        It is worse, and the message holds the table; or it learnt from order lines that are not those of the champion.
     ConcurrentChangeError
         Another promotion is at work, or changed the champion meanwhile.
+    NotConvergedError
+        The challenger does not converge on every closed window; nothing was registered.
     """
     name = trainer.prediction.name
     with locked(trainer.settings.workspace / "mlruns", name):
@@ -104,6 +145,8 @@ def promote(trainer: Trainer, tracker: Tracker, *, data: str, number: int | None
                 f"run foresell train {name}"
             )
         champion = tracker.version_by_alias(name, CHAMPION)
+        if champion is not None and not anyway:
+            _refuse_drift(trainer, tracker, challenger, champion)
         table = _judge(trainer, tracker, challenger, champion, evidence)
         trainer.progress(f"{name}: fitting version {challenger.version} again on every closed window")
         artifact = trainer.artifact(evidence["method"], trainer.plan.end, evidence["choices"])
@@ -175,35 +218,55 @@ def _register(tracker: Tracker, artifact: Artifact, challenger: Version) -> Vers
     return served
 
 
+def _refuse_drift(trainer: Trainer, tracker: Tracker, challenger: Version, champion: Version) -> None:
+    """Refuse what losses cannot show: a challenger that was taught by spoilt tables is measured on them too."""
+    then = tracker.days(tracker.evaluated(champion).run_id)
+    if then and (changes := list(drift(then, trainer.days))):
+        raise ChallengerRefusedError(
+            f"{challenger.name} version {challenger.version} is refused: the order lines are not those that the "
+            f"champion, version {champion.version}, learnt from: {'; '.join(changes)}. The champion is unchanged; "
+            f"correct the source and train again, or run foresell promote {challenger.name} --anyway if this is meant"
+        )
+
+
 def _judge(
     trainer: Trainer, tracker: Tracker, challenger: Version, champion: Version | None, evidence: Mapping[str, Any]
-) -> tuple[Comparison, ...]:
+) -> Table:
     prediction, margin = trainer.prediction, trainer.settings.training.margin
     losses = tracker.validation_losses(challenger.run_id)
     method = evidence["method"]
-    table = [_compared(prediction.tasks, losses[method], losses[other], other) for other in losses if other != method]
+    compared = [
+        _compared(prediction.tasks, losses[method], losses[other], other) for other in losses if other != method
+    ]
+    unknown = [NotCompared(other, why) for other, why in evidence.get("left_out", {}).items()]
     measured = tuple(name for name in prediction.methods if name in losses)
     best = choose(measured, prediction.tasks, losses, margin=margin)
     beaten_by = None if best == method else best
     if champion is not None:
-        incumbent, theirs = _fitted_again(trainer, tracker, champion)
-        table.append(_compared(prediction.tasks, losses[method], theirs, THE_CHAMPION))
-        if table[-1].difference.value > _allowed(prediction, method, incumbent, margin):
-            beaten_by = THE_CHAMPION
+        try:
+            incumbent, theirs = _fitted_again(trainer, tracker, champion)
+        except (NotConvergedError, UnknownMethodError) as error:
+            # it cannot be fitted on what is known now: it only grows older, and holds nobody up
+            unknown.append(NotCompared(THE_CHAMPION, error.message))
+        else:
+            compared.append(_compared(prediction.tasks, losses[method], theirs, THE_CHAMPION))
+            if compared[-1].difference.value > _allowed(prediction, method, incumbent, margin):
+                beaten_by = THE_CHAMPION
     if beaten_by:
         loss = mean_loss(prediction.tasks, losses[method])
-        lines = "; ".join(str(line) for line in table)
+        lines = "; ".join(str(line) for line in (*compared, *unknown))
         raise ChallengerRefusedError(
             f"{prediction.name} version {challenger.version} ({method}, validation loss {loss:.4f}) is refused: "
             f"{beaten_by} is better, or as good within {margin} and simpler. {lines}. The champion is unchanged"
         )
-    return tuple(table)
+    return (*compared, *unknown)
 
 
 def _fitted_again(trainer: Trainer, tracker: Tracker, champion: Version) -> tuple[str, Mapping[str, Losses]]:
     """Return the champion's method and its losses on the challenger's cutoffs: neither has seen those windows."""
     evaluated = tracker.evaluated(champion)
     evidence = tracker.evidence(evaluated.run_id)
+    check_method(trainer.prediction, evidence["method"])
     own = f"predictions.{champion.name}."
     # choices are frozen, but hold for the horizons of their time alone: one number of trees for each
     still_hold = not any(path.startswith(own) for path in _changed(trainer, tracker, evaluated))

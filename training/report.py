@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from models.metrics import BinaryMeasurement
-from models.prediction import Prediction, Task
+from models.prediction import Measurement, Prediction, Task
 from models.section import Section
 from models.settings import Settings
 from training.evaluate import Figure, Figures
@@ -63,12 +63,18 @@ def windows(outcome: Outcome, task: Task) -> dict[str, list[str]]:
 
 def calibration_floors(outcome: Outcome, *, seed: int) -> dict[str, float]:
     """Return the calibration error that the chosen method's tasks would show by chance alone, by task tag."""
-    floors = {}
-    for tag, measurement in outcome.test[outcome.method].items():
-        if isinstance(measurement, BinaryMeasurement):
-            draws = int(np.clip(_FLOOR_UNITS // max(len(measurement.outcome), 1), *_FLOOR_DRAWS))
-            floors[tag] = measurement.calibration_floor(draws=draws, seed=seed)
-    return floors
+    floors = {
+        tag: calibration_floor(measurement, seed=seed) for tag, measurement in outcome.test[outcome.method].items()
+    }
+    return {tag: floor for tag, floor in floors.items() if floor is not None}
+
+
+def calibration_floor(measurement: Measurement, *, seed: int) -> float | None:
+    """Return the calibration error that probabilities would show by chance alone; None = there are none."""
+    if not isinstance(measurement, BinaryMeasurement):
+        return None
+    draws = int(np.clip(_FLOOR_UNITS // max(len(measurement.outcome), 1), *_FLOOR_DRAWS))
+    return measurement.calibration_floor(draws=draws, seed=seed)
 
 
 def metrics(outcome: Outcome, floors: Mapping[str, float]) -> dict[str, float]:
@@ -114,6 +120,8 @@ def evidence(outcome: Outcome, intake: IntakeReport, floors: Mapping[str, float]
         "left_out": dict(outcome.left_out),
         "paired": {other: plain(by_task) for other, by_task in outcome.paired.items()},
         "calibration_error_floor": dict(floors),
+        "leak_checks": [asdict(check) for check in outcome.inspection.checks],
+        "warnings": list(outcome.inspection.warnings),
     }
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ from models import columns as col
 from models.artifact import Artifact, golden_customers
 from models.errors import NotConvergedError, NotEnoughDataError, UnknownMethodError
 from models.features import fingerprint
-from models.prediction import Customers, Fitted, Measurement, Prediction, Task
+from models.prediction import Customers, Examples, Fitted, Measurement, Prediction, Task
 from models.settings import Settings
 from training.cutoffs import Plan, plan
+from training.drift import Days, day_figures
 from training.evaluate import figures, paired
 from training.frame import training_frame
+from training.inspection import inspect
 from training.intake_report import IntakeReport
 from training.kept_tables import ANONYMOUS_SALES, kept_tables
 from training.outcome import Losses, Outcome, mean_loss
@@ -70,6 +73,12 @@ class Trainer:
                 anonymous=settings.tables / ANONYMOUS_SALES,
             )
 
+    @cached_property
+    def days(self) -> Days:
+        """What each day of the order lines holds."""
+        with kept_tables(self.settings, self.intake) as engine:
+            return day_figures(engine)
+
     def fit(self, method: str, limit: date, horizon: int, choices: Mapping[str, Any] | None = None) -> Fitted:
         """Fit a method on the windows that have closed by ``limit``; tasks that share a fit pay for it once."""
         choices = self.tuned.get(method) if choices is None else choices
@@ -86,7 +95,7 @@ class Trainer:
         for task in self.prediction.tasks:
             if task.chooses:
                 folds = [
-                    self._measured(self.fit(method, day, task.horizon, choices), task, day).loss
+                    self.measured(self.fit(method, day, task.horizon, choices), task, day).loss
                     for day in self.plan.validation[task.tag]
                 ]
                 losses[task.tag] = np.concatenate(folds)
@@ -97,14 +106,17 @@ class Trainer:
 
         A task that does not choose is left out where there is nobody to measure it on.
         """
-        fitted: dict[date, Fitted] = {}
-        measured = {}
-        for task in sorted(self.prediction.tasks, key=lambda task: -task.horizon):
-            day = self.plan.test[task.tag]
-            if day not in fitted:
-                fitted[day] = self.fit(method, day, task.horizon)
-            measured[task.tag] = self._measured(fitted[day], task, day)
-        return {task.tag: measured[task.tag] for task in self.prediction.tasks if len(measured[task.tag].loss)}
+        measured = {
+            task.tag: self.measured(self._fit_on_test(method, task), task, self.plan.test[task.tag])
+            for task in self.prediction.tasks
+        }
+        return {tag: each for tag, each in measured.items() if len(each.loss)}
+
+    def customers_on_test(self, method: str, task: Task) -> Customers | None:
+        """Return the customers whom a task is measured on in its test window; None = its units are not customers."""
+        window = self.window(task, self.plan.test[task.tag])
+        rows = self.prediction.units(self._fit_on_test(method, task), window, task)
+        return None if rows is None else window.customers.take(rows)
 
     def artifact(self, method: str, limit: date, choices: Mapping[str, Any] | None = None) -> Artifact:
         """Fit a method for all horizons on the windows that have closed by ``limit``, ready to be served."""
@@ -125,15 +137,30 @@ class Trainer:
         customers = self.examples.at([day]).customers
         return customers.take(self.prediction.eligible(customers))
 
-    def _measured(self, fitted: Fitted, task: Task, day: date) -> Measurement:
-        window = self.examples.at([day]).known_by(day + timedelta(task.horizon))
-        measurement = self.prediction.measure(fitted, window, task)
+    def window(self, task: Task, day: date) -> Examples:
+        """Return the customers at a cutoff with what happened in the task's window, and no later."""
+        return self.examples.at([day]).known_by(day + timedelta(task.horizon))
+
+    def measured(self, fitted: Fitted, task: Task, day: date) -> Measurement:
+        """Measure a fit on a task's window after a cutoff.
+
+        Raises
+        ------
+        NotEnoughDataError
+            A task that chooses has nobody to measure it on.
+        """
+        measurement = self.prediction.measure(fitted, self.window(task, day), task)
         if task.chooses and not len(measurement.loss):
             raise NotEnoughDataError(
                 f"{self.prediction.name}: nobody is eligible on {day}, where {task.horizon} days are measured; at "
                 f"least one is needed: see [predictions.{self.prediction.name}] and cutoffs.newest_test"
             )
         return measurement
+
+    def _fit_on_test(self, method: str, task: Task) -> Fitted:
+        day = self.plan.test[task.tag]
+        longest = max(other.horizon for other in self.prediction.tasks if self.plan.test[other.tag] == day)
+        return self.fit(method, day, longest)
 
 
 def train(trainer: Trainer, method: str | None = None) -> Outcome:
@@ -171,16 +198,15 @@ def train(trainer: Trainer, method: str | None = None) -> Outcome:
             left_out[name] = error.message
         else:
             validation[name], test[name] = losses, measured
-    if not validation:
-        raise NotConvergedError(f"{prediction.name}: no method converged: {'; '.join(left_out.values())}")
-    chosen = method or choose(tuple(validation), prediction.tasks, validation, margin=training.margin)
+    chosen, artifact = _chosen(trainer, method, validation, left_out)
+    test = {name: test[name] for name in validation}
     trainer.progress(f"{prediction.name}: intervals")
     interval = {"draws": training.bootstrap_samples, "seed": training.seed}
     return Outcome(
         prediction=prediction,
         plan=trainer.plan,
         method=chosen,
-        artifact=trainer.artifact(chosen, max(trainer.plan.test.values())),
+        artifact=artifact,
         validation=validation,
         test=test,
         figures={name: {tag: figures(m, **interval) for tag, m in test[name].items()} for name in test},
@@ -192,6 +218,7 @@ def train(trainer: Trainer, method: str | None = None) -> Outcome:
         examples=len(trainer.examples),
         explained=trainer.eligible_at(max(trainer.plan.test.values())),
         left_out=left_out,
+        inspection=inspect(trainer, chosen, test),
     )
 
 
@@ -205,6 +232,23 @@ def check_method(prediction: Prediction, method: str) -> None:
     """
     if method not in prediction.methods:
         raise UnknownMethodError(f"{prediction.name} has no method {method!r}; it has {', '.join(prediction.methods)}")
+
+
+def _chosen(
+    trainer: Trainer, method: str | None, validation: dict[str, dict[str, Losses]], left_out: dict[str, str]
+) -> tuple[str, Artifact]:
+    """Choose a method and fit what is served of it; one that does not converge there is left out like any other."""
+    prediction, margin = trainer.prediction, trainer.settings.training.margin
+    while validation:
+        chosen = method or choose(tuple(validation), prediction.tasks, validation, margin=margin)
+        try:
+            return chosen, trainer.artifact(chosen, max(trainer.plan.test.values()))
+        except NotConvergedError as error:
+            if method:
+                raise
+            del validation[chosen]
+            left_out[chosen] = error.message
+    raise NotConvergedError(f"{prediction.name}: no method converged: {'; '.join(left_out.values())}")
 
 
 def choose(

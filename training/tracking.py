@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,21 +15,26 @@ from models.artifact import Artifact, save_artifact
 from models.errors import TrackingError
 from training import report
 from training.card import Versions, render
+from training.drift import DayFigures, Days, from_json, to_json
 from training.facts import facts, importance
 from training.intake_report import IntakeReport
 from training.mlflow_ui import ui
 from training.outcome import Outcome
 from training.registry import CHALLENGER, CHAMPION, DIGEST_TAG, Registry, Version
 from training.run_files import CARD, EVIDENCE, FACTS, LOSSES, PLOTS, losses_from_npz, run_files
+from training.run_locks import abandoned, held
 from training.scores import ARTIFACT
 
 __all__ = ["ARTIFACT", "CARD", "CHALLENGER", "CHAMPION", "Tracker", "Version", "ui"]
 
-Kind = Literal["train", "serve"]
+Kind = Literal["train", "serve", "backtest", "trial"]
 
+DAYS = "days.json"
 _KIND_TAG = "foresell.kind"
 _ERROR_TAG = "foresell.error"
+_LOCK_TAG = "foresell.lock"
 _PARENT_TAG = "mlflow.parentRunId"
+_WITHOUT_A_WORD = "its process ended without a word: killed, out of memory, or the machine went down"
 # what MLflow takes at once, and how much of a text
 _BATCH_PARAMS, _BATCH_METRICS, _TEXT = 100, 1000, 5000
 # shown beside the dataset's name; the whole fingerprint is a tag
@@ -48,6 +54,8 @@ class Tracker(Registry):
     def run(self, prediction: str, run_name: str, *, kind: Kind, parent: str | None = None) -> Iterator[str]:
         """Open a run in the experiment of a prediction; it ends FINISHED, or FAILED with the error as a tag.
 
+        Runs of this workspace that ended without a word are closed first.
+
         Parameters
         ----------
         prediction : str
@@ -55,7 +63,7 @@ class Tracker(Registry):
         run_name : str
             What MLflow lists it as.
         kind : str
-            ``train``, or ``serve`` for a winner that is fitted again.
+            ``train``, ``serve`` for a winner that is fitted again, ``backtest``, or ``trial`` of a tuning.
         parent : str, optional
             The run that this one follows from.
 
@@ -64,20 +72,43 @@ class Tracker(Registry):
         str
             The run's id.
         """
+        self.close_abandoned()
         experiment = self.experiment(prediction)
         tags = {_KIND_TAG: kind, "mlflow.source.name": "foresell"} | ({_PARENT_TAG: parent} if parent else {})
-        with self.answered():
-            run_id = str(self.client.create_run(experiment, tags=tags, run_name=run_name).info.run_id)
-        try:
-            yield run_id
-        except BaseException as error:
-            # what went wrong first is the news, not that it could not be noted
-            with suppress(TrackingError), self.answered():
-                self.client.set_tag(run_id, _ERROR_TAG, (str(error).partition("\n")[0] or type(error).__name__)[:_TEXT])
-                self.client.set_terminated(run_id, "FAILED" if isinstance(error, Exception) else "KILLED")
-            raise
-        with self.answered():
-            self.client.set_terminated(run_id, "FINISHED")
+        with held(self._running) as lock:
+            with self.answered():
+                tags[_LOCK_TAG] = lock.name
+                run_id = str(self.client.create_run(experiment, tags=tags, run_name=run_name).info.run_id)
+            try:
+                yield run_id
+            except BaseException as error:
+                # what went wrong first is the news, not that it could not be noted
+                with suppress(TrackingError), self.answered():
+                    self._failed(run_id, str(error).partition("\n")[0] or type(error).__name__, error)
+                    lock.remove()
+                raise
+            with self.answered():
+                self.client.set_terminated(run_id, "FINISHED")
+            lock.remove()
+
+    def close_abandoned(self) -> None:
+        """Mark the runs of this workspace whose process is gone as FAILED: nobody can note the own SIGKILL."""
+        for lock in abandoned(self._running):
+            with self.answered():
+                everywhere = [each.experiment_id for each in self.client.search_experiments()]
+                for run in self.client.search_runs(everywhere, f"tags.`{_LOCK_TAG}` = '{lock.name}'"):
+                    if run.info.status == "RUNNING":
+                        self._failed(run.info.run_id, _WITHOUT_A_WORD)
+            lock.remove()
+
+    @property
+    def _running(self) -> Path:
+        """Folder of the lock files, in the workspace wherever the server is."""
+        return self.settings.workspace / "mlruns" / ".running"
+
+    def _failed(self, run_id: str, why: str, error: BaseException | None = None) -> None:
+        self.client.set_tag(run_id, _ERROR_TAG, why[:_TEXT])
+        self.client.set_terminated(run_id, "FAILED" if error is None or isinstance(error, Exception) else "KILLED")
 
     def log_outcome(self, run_id: str, outcome: Outcome, intake: IntakeReport) -> None:
         """Log everything about a training run: data, parameters, metrics, losses, artifact, plots and the card.
@@ -125,6 +156,32 @@ class Tracker(Registry):
     def log_parameters(self, run_id: str, parameters: Mapping[str, str]) -> None:
         """Log further parameters of a run."""
         self._log_figures(run_id, parameters, {})
+
+    def log_courses(self, run_id: str, courses: Mapping[str, Mapping[int, float]], files: Mapping[str, bytes]) -> None:
+        """Log metrics that have several steps, by name and step, and files by path."""
+        entities = self.mlflow.entities
+        with self.answered():
+            at = self.client.get_run(run_id).info.start_time
+            values = [
+                entities.Metric(name, value, at, step)
+                for name, course in courses.items()
+                for step, value in course.items()
+            ]
+            for start in range(0, len(values), _BATCH_METRICS):
+                self.client.log_batch(run_id, metrics=values[start : start + _BATCH_METRICS])
+        self._log_files(run_id, files)
+
+    def log_trial(self, run_id: str, parameters: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+        """Log what a trial of a tuning was and how it did."""
+        self._log_figures(run_id, {key: str(value) for key, value in parameters.items()}, metrics)
+
+    def log_days(self, run_id: str, days: Days) -> None:
+        """Log what each day of the order lines held: sums over customers, which name nobody."""
+        self._log_files(run_id, {DAYS: to_json(days)})
+
+    def days(self, run_id: str) -> dict[date, DayFigures] | None:
+        """Return what each day held when a run was made; None = it was made before that was noted."""
+        return from_json(self._file(run_id, DAYS)) if self.has_artifact(run_id, DAYS) else None
 
     def log_artifact(self, run_id: str, artifact: Artifact) -> str:
         """Log a fitted prediction, and return the digest that it is verified by."""

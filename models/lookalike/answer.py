@@ -26,7 +26,7 @@ from models.prediction import Scores, Served
 from models.store import UNKNOWN
 
 MIN_BACKGROUND = 200
-"""Fewer people say too little of what is usual: seeds are then told apart from everybody."""
+"""Fewer people say too little of what is usual: seeds are then told apart from the artifact's sample of everybody."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def find_audience(served: Served, query: AudienceQuery, *, most: int | None = No
     everybody = everybody_of(served)
     points = everybody.take(seeds)
     others = np.flatnonzero(inside & ~is_seed)
-    found = ranked(fitted, points, _background(everybody, fitted, query, others), everybody)
+    found = ranked(fitted, points, _background(everybody, fitted, others), everybody)
     picked = best(found.scores, candidates, size)
     return Audience(
         rows=picked,
@@ -122,7 +122,9 @@ def find_audience(served: Served, query: AudienceQuery, *, most: int | None = No
         known=len(seeds),
         unknown=unknown,
         quality=found.quality(seeds, others, curve_sizes(len(others), size)) if len(others) else [],
-        traits=traits_of(points, fitted.background, fitted.space, served.store.settings),
+        traits=traits_of(
+            points, _background(everybody, fitted, np.flatnonzero(~is_seed)), fitted.space, served.store.settings
+        ),
         notes=[*notes, *_unusual(fitted, len(others))],
     )
 
@@ -168,11 +170,9 @@ def _seeds(served: Served, query: AudienceQuery) -> tuple[Rows, tuple[str, ...]]
     return known, unknown
 
 
-def _background(everybody: Points, fitted: FittedLookalike, query: AudienceQuery, others: Rows) -> Points:
-    """Return what seeds are told apart from: those who will be ranked, where they are not everybody."""
-    if query.within is None or len(others) < MIN_BACKGROUND:
-        return fitted.background
-    return everybody.take(fitted.drawn_from(others))
+def _background(everybody: Points, fitted: FittedLookalike, others: Rows) -> Points:
+    """Return what seeds are told apart from: some of those who will be ranked, as they are today."""
+    return everybody.take(fitted.drawn_from(others)) if len(others) >= MIN_BACKGROUND else fitted.background
 
 
 def _size(query: AudienceQuery, candidates: int, most: int | None) -> tuple[int, list[str]]:

@@ -16,7 +16,8 @@ CHUNK_ROWS = 50_000
 FOLDS, FOLDS_OF_FEW, FEW_SEEDS = 5, 10, 100
 CURVE_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 _FOLD_SEED = 1
-VECTORS, SPEND = "points", "spend"
+_NORMAL_QUANTILE = 1.959964
+VECTORS, SPEND, LIKES = "points", "spend", "likes"
 """What a release prepares of everybody; see ``Points``."""
 
 Rows = NDArray[np.int64]
@@ -64,11 +65,14 @@ class Ranked:
             spend_hits += _found(self.spend, others, hidden, sizes)
             chance += len(hidden) * np.minimum(np.array(sizes) / (len(others) + len(hidden)), 1.0)
         lifts, recalls = ([found / by for found in (hits, spend_hits)] for by in (chance, len(seeds)))
+        low, high = wilson(recalls[0], len(seeds))
         return [
             QualityPoint(
                 size=size,
                 expected_lift=lifts[0][at],
                 expected_recall=recalls[0][at],
+                expected_recall_low=low[at],
+                expected_recall_high=high[at],
                 spend_rank_lift=lifts[1][at],
                 spend_rank_recall=recalls[1][at],
             )
@@ -90,7 +94,7 @@ def ranked(fitted: FittedLookalike, seeds: Points, background: Points, everybody
 
 def everybody_of(served: Served) -> Points:
     """Return everybody in the store in the method's space, as the release prepared it."""
-    return Points(served.prepared[VECTORS], served.prepared[SPEND])
+    return Points(served.prepared[VECTORS], served.prepared[SPEND], served.prepared[LIKES])
 
 
 def folds_of(count: int) -> NDArray[np.int64]:
@@ -114,6 +118,18 @@ def curve_sizes(candidates: int, size: int) -> list[int]:
     """Return the sizes to tell the quality of: shares of the candidates, and the size that was asked for."""
     shares = {max(1, round(candidates * share)) for share in CURVE_SHARES}
     return sorted({*shares, min(size, candidates)})
+
+
+def wilson(shares: Scores, count: int) -> tuple[Scores, Scores]:
+    """Return the 95 % interval of shares that were seen among so many.
+
+    Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference. JASA 22(158).
+    """
+    z2 = _NORMAL_QUANTILE**2
+    middle = (shares + z2 / (2 * count)) / (1 + z2 / count)
+    half = _NORMAL_QUANTILE * np.sqrt(shares * (1 - shares) / count + z2 / (4 * count**2)) / (1 + z2 / count)
+    # at 0 and 1 the ends meet the share but for rounding
+    return np.clip(middle - half, 0.0, shares), np.clip(middle + half, shares, 1.0)
 
 
 def _found(scores: Scores, others: Rows, hidden: Rows, sizes: Sequence[int]) -> Scores:

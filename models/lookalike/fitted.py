@@ -1,4 +1,4 @@
-"""What is trained, promoted and released: the space, a background sample and the rule for the strength."""
+"""What is trained, promoted and released: the space, a background sample, the prior and the rule for the strength."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -33,12 +33,15 @@ class FittedLookalike:
         A random sample of everybody, without ids.
     strength : float
         The rule for the regularisation; see ``logistic.inverse_strength``.
+    prior : float64 array, shape (d, d)
+        In which directions lists lie apart; see ``prior.fit_prior``.
     """
 
     method: ClassVar[str]
     space: Space
     background: Points
     strength: float
+    prior: NDArray[np.float64]
 
     @property
     def choices(self) -> Mapping[str, Any]:
@@ -63,23 +66,27 @@ class FittedLookalike:
         return rows[np.sort(drawn)]
 
     def score(self, customers: Customers) -> Scores:
-        """Return each customer's point in the space, shape (n, d)."""
-        return self.space.points(customers).vectors.astype(np.float64, copy=False)
+        """Return each customer's point in the space and its likes, shape (n, d + k)."""
+        points = self.space.points(customers)
+        return np.hstack([points.vectors, points.likes])
 
     def parts(self) -> Mapping[str, bytes]:
-        """Return the space, the background and the rule."""
+        """Return the space, the background, the prior and the rule."""
         return {
             **self.space.parts(),
             "lookalike.json": canonical_json({"strength": self.strength}),
             "background.npy": npy_bytes(self.background.vectors),
             "background_spend.npy": npy_bytes(self.background.spend),
+            "background_likes.npy": npy_bytes(self.background.likes),
+            "prior.npy": npy_bytes(self.prior),
         }
 
     @classmethod
     def load(cls, parts: Mapping[str, bytes]) -> Self:
         """Return what ``parts`` hold."""
-        background = Points(npy_array(parts["background.npy"]), npy_array(parts["background_spend.npy"]))
-        return cls(load_space(parts), background, orjson.loads(parts["lookalike.json"])["strength"])
+        background = Points(*(npy_array(parts[f"background{kind}.npy"]) for kind in ("", "_spend", "_likes")))
+        strength = orjson.loads(parts["lookalike.json"])["strength"]
+        return cls(load_space(parts), background, strength, npy_array(parts["prior.npy"]))
 
 
 def taught_by(seeds: Points) -> Points:

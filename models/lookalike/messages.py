@@ -108,6 +108,10 @@ class QualityPoint(Message):
         description="How many times more people like the seeds than a random audience of this size.", examples=[3.1]
     )
     expected_recall: float = Field(description="Share of all people like the seeds that it reaches.", examples=[0.62])
+    expected_recall_low: float = Field(
+        description="Lower end of its 95 % interval: so few seeds were looked for.", examples=[0.48]
+    )
+    expected_recall_high: float = Field(description="Upper end of its 95 % interval.", examples=[0.74])
     spend_rank_lift: float = Field(description="The same for the biggest spenders of 90 days.", examples=[2.4])
     spend_rank_recall: float = Field(description="The same for the biggest spenders of 90 days.", examples=[0.48])
 
@@ -117,7 +121,8 @@ class Trait(Message):
 
     group: str = Field(description="Feature group, or `taste` for a category.", examples=["spend"])
     text: str = Field(
-        description="In words.", examples=["Spend: money spent in the last 90 days higher than usual (1.2 deviations)"]
+        description="In words, with the medians of the seeds and of the others.",
+        examples=["Spend: value of the last order: typically 41 against 22, higher than usual (0.8 deviations)"],
     )
     direction: Literal["higher", "lower"] = Field(description="The seeds beside everybody.")
     deviations: float = Field(

@@ -14,10 +14,11 @@ from models.errors import InvalidRequestError, NotEnoughDataError
 from models.examples import NOBODY
 from models.labels import next_order, next_products
 from models.lookalike.answer import answer
-from models.lookalike.audience import SPEND, VECTORS, everybody_of
+from models.lookalike.audience import LIKES, SPEND, VECTORS, everybody_of
 from models.lookalike.fitted import FittedLookalike
 from models.lookalike.messages import LookalikeRequest, LookalikeResponse
-from models.lookalike.queries import draw_queries, measured
+from models.lookalike.prior import fit_prior
+from models.lookalike.queries import Mask, draw_queries, measured, past_lists
 from models.lookalike.seed_logistic import SeedLogistic
 from models.lookalike.space import fit_space
 from models.lookalike.traits import buyers_of_each, mean_apart
@@ -109,7 +110,9 @@ class Lookalike(Prediction):
     def fit(
         self, method: str, examples: Examples, *, horizon: int, seed: int, choices: Mapping[str, Any] | None = None
     ) -> Fitted:
-        """Fit the space on everybody at the newest cutoff, and draw the background; no label is read.
+        """Fit the space on everybody at the newest cutoff, draw the background, and learn the prior from past lists.
+
+        The lists are the buyers of each category in the window of the newest cutoff, where it has closed.
 
         Raises
         ------
@@ -117,7 +120,8 @@ class Lookalike(Prediction):
             There are fewer than ``MIN_EXAMPLES`` customers.
         """
         customers = examples.customers
-        everybody = customers.take(customers.as_of == max(customers.as_of, default=None))
+        newest = customers.as_of == max(customers.as_of, default=None)
+        everybody = customers.take(newest)
         if len(everybody) < MIN_EXAMPLES:
             raise NotEnoughDataError(
                 f"{len(everybody)} customers at the newest cutoff, at least {MIN_EXAMPLES} are needed: bring more "
@@ -125,9 +129,10 @@ class Lookalike(Prediction):
             )
         settings = self.settings
         space = fit_space(everybody, settings.level, dimensions=settings.dimensions, seed=seed)
+        points = space.points(everybody)
         drawn = np.random.default_rng(seed).permutation(len(everybody))[: settings.background]
-        background = space.points(everybody.take(np.sort(drawn)))
-        return self._candidate(method)(space, background, settings.strength)
+        prior = fit_prior(points.vectors, self._past_lists(examples, newest))
+        return self._candidate(method)(space, points.take(np.sort(drawn)), settings.strength, prior)
 
     def load(self, method: str, parts: Mapping[str, bytes]) -> Fitted:
         """Return the fitted method that ``parts`` hold."""
@@ -175,11 +180,15 @@ class Lookalike(Prediction):
         """Return nothing: scores of different seeds have no percentiles in common."""
         return np.empty(0)
 
-    def prepare(self, fitted: Fitted, customers: Customers) -> dict[str, NDArray[np.float32]]:
-        """Return each customer's point in the space: vectors, shape (n, d), and spend, shape (n,)."""
+    def prepare(self, fitted: Fitted, customers: Customers) -> dict[str, NDArray[Any]]:
+        """Return each customer's point in the space: vectors, shape (n, d), spend, shape (n,), likes, shape (n, k)."""
         assert isinstance(fitted, FittedLookalike)
         points = fitted.space.points(customers)
-        return {VECTORS: points.vectors.astype(np.float32), SPEND: points.spend.astype(np.float32)}
+        return {
+            VECTORS: points.vectors.astype(np.float32),
+            SPEND: points.spend.astype(np.float32),
+            LIKES: points.likes,
+        }
 
     def answer(self, served: Served, request: LookalikeRequest) -> LookalikeResponse:
         """Fit on the seeds and rank the store."""
@@ -207,6 +216,13 @@ class Lookalike(Prediction):
         recency = np.nan_to_num(served.customers_at(rows).column("recency_days"), nan=np.inf)
         seeds = served.store.ids_at(np.argsort(recency, kind="stable")[:_EXAMPLE_SEEDS])
         return [{"seeds": [*seeds, NOBODY], "size": 5}]
+
+    def _past_lists(self, examples: Examples, newest: NDArray[np.bool_]) -> list[tuple[Mask, Mask]]:
+        """Return who might have been on the lists of the newest cutoff and who was; none while its window is open."""
+        settings, at = self.settings, examples.take(newest)
+        if col.NEXT_ORDER_DAYS not in examples.labels or not (at.observed_days >= settings.horizon).all():
+            return []
+        return past_lists(at, settings.level, horizon=settings.horizon, active_days=settings.active_days)
 
     def _candidate(self, name: str) -> type[FittedLookalike]:
         return next(candidate for candidate in self.candidates if candidate.method == name)

@@ -18,6 +18,7 @@ from models.prediction import Examples
 from models.products import known_names, listed, positions_of
 
 ANY_ORDER = "any order"
+_WINDOW_SHARES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 _DRAW_SEED = 1
 
 Mask = NDArray[np.bool_]
@@ -121,6 +122,41 @@ def window_buyers(examples: Examples, level: str) -> tuple[list[str], Mask, Mask
     buyers, later = listed(histories.products, examples.labels[col.WINDOW_PRODUCTS])
     rows, items, _ = histories.bought()
     return names, _table(buyers, positions[later], shape), _table(rows, positions[items], shape)
+
+
+def past_lists(examples: Examples, level: str, *, horizon: int, active_days: int) -> list[tuple[Mask, Mask]]:
+    """Return lists of one cutoff whose window has closed: who might have been on each, and who was.
+
+    The buyers of each category, and those who bought it for the first time; where there are no products, those who
+    ordered within each of some shares of the window. Lists of fewer than ``MIN_SEEDS`` customers, and lists
+    that leave fewer, are left out.
+
+    Parameters
+    ----------
+    examples : Examples
+        n customers at one cutoff.
+    level, horizon, active_days
+        See ``draw_queries``.
+
+    Returns
+    -------
+    list of tuple of bool arrays, each of shape (n,)
+    """
+    active = examples.customers.column("recency_days") <= active_days
+    histories = examples.customers.histories
+    if histories is None or not histories.products.num_rows or col.WINDOW_PRODUCTS not in examples.labels:
+        ordered = [examples.labels[col.NEXT_ORDER_DAYS] < horizon * share for share in _WINDOW_SHARES]
+        asked = [(active, within) for within in ordered]
+    else:
+        _, later, before = window_buyers(examples, usable_level(histories.products, level))
+        asked = [(universe, bought) for bought, known in zip(later.T, before.T, strict=True)
+                 for universe in (active, active & ~known)]  # fmt: skip
+    lists = [(universe, universe & members) for universe, members in asked]
+    return [
+        (universe, members)
+        for universe, members in lists
+        if members.sum() >= MIN_SEEDS and (universe & ~members).sum() >= MIN_SEEDS
+    ]
 
 
 def _category_queries(

@@ -48,9 +48,18 @@ class Tastes:
 
     def of(self, histories: Histories | None, count: int) -> Vectors:
         """Embed ``count`` customers, shape (count, d); zeros for somebody of whom no purchase is known."""
+        return self.embedded(self.counts(histories, count))
+
+    def counts(self, histories: Histories | None, count: int) -> csr_array:
+        """Count the purchases of ``count`` customers, shape (count, k): log(1 + purchases)."""
         if histories is None or not self.size:
-            return np.zeros((count, self.size))
-        counts = log_counts(histories, positions_of(histories.products, self.level, self.categories), len(self.axes))
+            return csr_array((count, len(self.categories)))
+        return log_counts(
+            histories, positions_of(histories.products, self.level, self.categories), len(self.categories)
+        )
+
+    def embedded(self, counts: csr_array) -> Vectors:
+        """Embed customers by what ``counts`` gave, shape (n, d)."""
         # sparse times dense adds up row by row: one row and many rows round alike
         embedded: Vectors = _unit_length(counts) @ self.axes
         return embedded

@@ -1,6 +1,7 @@
-"""Traits: what sets the seeds apart, folded to feature groups and said in words."""
+"""Traits: what sets the seeds apart, folded to feature groups and single categories, and said in words."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,16 @@ from models.purchases import Histories
 from models.settings import FeatureSettings
 
 LEAST_DEVIATIONS = 0.2
+TASTE = "taste"
 TASTES = "Tastes (what is bought)"
 MOST_TRAITS = 10
 
 
 def traits_of(seeds: Points, background: Points, space: Space, settings: FeatureSettings) -> list[Trait]:
-    """Return what sets the seeds apart, strongest first: one feature for each group, the one that differs most.
+    """Return what sets the seeds apart, strongest first.
+
+    One feature for each group, the one that differs most, and the categories that the seeds buy beyond what their
+    features explain.
 
     Parameters
     ----------
@@ -35,11 +40,15 @@ def traits_of(seeds: Points, background: Points, space: Space, settings: Feature
     deviations = _apart(seeds, background)
     found = {feature.name: feature for feature in catalogue(settings)}
     strongest: dict[str, Trait] = {}
-    for name, value in zip(space.names, deviations[: len(space.names)].tolist(), strict=True):
+    for position, (name, value) in enumerate(zip(space.names, deviations[: len(space.names)].tolist(), strict=True)):
         feature = found[name]
         if abs(value) >= LEAST_DEVIATIONS and abs(value) > abs(_deviations(strongest, feature.group)):
-            strongest[feature.group] = _trait(feature.group, feature.description, value)
-    ranked = sorted(strongest.values(), key=lambda trait: -abs(trait.deviations))
+            medians = [
+                space.figure(position, float(np.median(each.vectors[:, position]))) for each in (seeds, background)
+            ]
+            told = _told(feature.description, [_number(median, feature.unit) for median in medians])
+            strongest[feature.group] = _trait(feature.group, f"{GROUPS[feature.group].title}: {told}", value)
+    ranked = sorted([*strongest.values(), *_liked(seeds, background, space)], key=lambda trait: -abs(trait.deviations))
     return ranked[:MOST_TRAITS]
 
 
@@ -80,17 +89,38 @@ def _apart(seeds: Points, background: Points) -> NDArray[np.float64]:
     return deviations
 
 
+def _liked(seeds: Points, background: Points, space: Space) -> list[Trait]:
+    """Return the categories that tell the seeds apart."""
+    picked, _ = space.telling_likes(seeds, background)
+    traits = []
+    for like in picked.tolist():
+        levels = [each.likes[:, like].astype(np.float64) for each in (seeds, background)]
+        spread = float(levels[1].std())
+        if spread > 0:
+            category = space.tastes.categories[int(space.likes.columns[like])]
+            medians = [f"{space.likes.purchases(np.median(each)):.0f}" for each in levels]
+            told = _told(f"Purchases of {category}", medians)
+            traits.append(_trait(TASTE, f"Taste: {told}", float(levels[0].mean() - levels[1].mean()) / spread))
+    return traits
+
+
+def _told(description: str, medians: Sequence[str]) -> str:
+    what = description.rstrip(".")
+    what = f"{what[0].lower()}{what[1:]}"
+    return what if medians[0] == medians[1] else f"{what}: typically {medians[0]} against {medians[1]},"
+
+
+def _number(value: float, unit: str) -> str:
+    if unit == "share":
+        return f"{value:.0%}"
+    return f"{value:,.0f}" if abs(value) >= 10 or unit in {"days", "orders"} else f"{value:.1f}"
+
+
 def _deviations(strongest: dict[str, Trait], group: str) -> float:
     return strongest[group].deviations if group in strongest else 0.0
 
 
-def _trait(group: str, description: str, value: float) -> Trait:
-    what = description.rstrip(".")
-    told = f"{what[0].lower()}{what[1:]}"
-    side = "higher" if value > 0 else "lower"
-    return Trait(
-        group=group,
-        text=f"{GROUPS[group].title}: {told} {side} than usual ({abs(value):.1f} deviations)",
-        direction="higher" if value > 0 else "lower",
-        deviations=value,
-    )
+def _trait(group: str, told: str, value: float) -> Trait:
+    side: Literal["higher", "lower"] = "higher" if value > 0 else "lower"
+    text = f"{told} {side} than usual ({abs(value):.1f} deviations)"
+    return Trait(group=group, text=text, direction=side, deviations=value)

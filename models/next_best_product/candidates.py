@@ -15,23 +15,34 @@ from scipy import sparse
 
 from models.next_best_product.affinity import Affinity
 from models.next_best_product.asking import Asked
+from models.next_best_product.neighbourhood import Neighbourhood, recent_shares
 from models.next_best_product.neighbours import Neighbours, Singles
 from models.next_best_product.profiles import Floats, Ints, Profiles
 from models.next_best_product.statistics import Statistics
 
-OWN, POPULAR, SIMILAR, LINEAR, TOGETHER = 80, 40, 60, 80, 60
-"""Candidates from the customer's own history, popularity, similar items, the linear model, and the basket."""
+OWN, POPULAR, SIMILAR, LINEAR, NEAR, TOGETHER = 80, 40, 60, 80, 60, 60
+"""Candidates from own history, popularity, similar items, the linear model, similar customers, and the basket."""
 
 GROUPS = {
     "own purchases": ("orders", "order_share", "decayed_14d", "decayed_45d", "decayed_150d", "decayed_share",
                       "last_days", "first_days", "gap_days", "last_by_own_gap", "last_by_item_gap"),
-    "popularity": ("recent_7d", "recent_30d", "recent_90d", "rank", "trend", "buyers", "repeat_rate", "item_gap_days"),
+    "popularity": ("rank_7d", "rank_30d", "rank_90d", "rank_ever", "share_7d", "share_30d", "share_90d", "share_ever",
+                   "trend_7d", "trend_30d", "repeat_rate", "item_gap_days"),
     "similar items": ("similar", "similar_share", "affinity", "affinity_share"),
+    "similar customers": ("near", "near_share"),
     "the basket": ("together", "confidence"),
     "the customer": ("order_days", "recency_days", "tenure_days", "basket_items"),
 }  # fmt: skip
-"""The ranker's features by group, in the order of its columns; ages in days, shares 0..1, NaN = never bought."""
+"""The ranker's features by group, in the order of its columns; ages in days, shares 0..1, NaN = never bought.
+
+Popularity is a rank (0 = the most popular), a share of the most popular item's, or a trend against the item's own
+longer window: a month in which everybody buys more, or less, says the same as any other.
+"""
 FEATURES = tuple(chain.from_iterable(GROUPS.values()))
+RISING = frozenset({"similar", "similar_share", "affinity", "affinity_share", "near", "near_share", "share_7d",
+                    "share_30d", "share_90d", "share_ever"})  # fmt: skip
+FALLING = frozenset({"rank_7d", "rank_30d", "rank_90d", "rank_ever"})
+"""Features of what was never bought that never speak against it as they rise, or as they fall."""
 LONGEST_DECAY = -1
 """The decayed count that own purchases are ranked by."""
 
@@ -67,12 +78,15 @@ class Generators:
         Orders that hold both items.
     affinity : Affinity
         The linear model of items that go together.
+    neighbourhood : Neighbourhood
+        A sample of the customers by their recent shares.
     """
 
     statistics: Statistics
     similar: Neighbours
     rules: Neighbours
     affinity: Affinity
+    neighbourhood: Neighbourhood
 
     def candidates(self, asked: Asked) -> Candidates:
         """Return the candidates of a few customers: dense matrices of (customers, items) are made on the way."""
@@ -80,12 +94,17 @@ class Generators:
         bought = known.matrix(np.ones(len(known.item), np.float32))
         similar = (bought @ self.similar.matrix()).toarray()
         linear = self.affinity.scores(bought)
+        near = self.neighbourhood.scores(recent_shares(known))
+        if asked.mode == "new":
+            for each in (similar, linear, near):
+                # shares are of the highest that may be answered
+                each[known.row, known.item] = 0
         basket = self.from_basket(asked) if asked.baskets else None
-        row, item = np.nonzero(self._picked(asked, similar, linear, basket))
+        row, item = np.nonzero(self._picked(asked, similar, linear, near, basket))
         columns = chain(
             _own(known, row, item, self.statistics),
             _popularity(self.statistics, item),
-            chain.from_iterable((each[row, item], _share(each)[row, item]) for each in (similar, linear)),
+            chain.from_iterable(_with_share(each, row, item) for each in (similar, linear, near)),
             (np.full(len(row), np.nan),) * 2 if basket is None else (each[row, item] for each in basket),
             (each[row] for each in (known.order_days, known.recency_days, known.tenure_days, known.basket_items)),
         )
@@ -95,7 +114,7 @@ class Generators:
         return Candidates(row, item, features)
 
     def _picked(
-        self, asked: Asked, similar: Singles, linear: Singles, basket: tuple[Singles, Singles] | None
+        self, asked: Asked, similar: Singles, linear: Singles, near: Singles, basket: tuple[Singles, Singles] | None
     ) -> NDArray[np.bool_]:
         fits = asked.open_items & asked.usable[:, None]
         picked = np.zeros(fits.shape, bool)
@@ -107,6 +126,7 @@ class Generators:
             linked = self.affinity.items
             picked[:, linked] |= _top(linear[:, linked] * fits[:, linked], LINEAR)
             picked |= _top(similar * fits, SIMILAR)
+            picked |= _top(near * fits, NEAR)
         if basket is not None:
             picked |= _top(basket[0] * fits, TOGETHER)
         return picked & fits
@@ -183,22 +203,13 @@ def _own(known: Profiles, row: Ints, item: Ints, statistics: Statistics) -> Iter
 
 
 def _popularity(statistics: Statistics, item: Ints) -> Iterator[Floats]:
-    rank = np.empty(statistics.items)
-    rank[statistics.by_popularity] = np.arange(statistics.items)
-    week, _, quarter = statistics.recent
-    told = (
-        *statistics.recent,
-        rank,
-        week / np.maximum(quarter, 1e-9),
-        statistics.buyers,
-        statistics.repeat_rate,
-        statistics.gap_days,
-    )
+    told = (*statistics.ranks, *statistics.shares, *statistics.trends, statistics.repeat_rate, statistics.gap_days)
     yield from (each[item] for each in told)
 
 
-def _share(values: Singles) -> Singles:
-    """Return each value's share of the row's highest: the same whatever a filter leaves."""
-    highest = values.max(axis=1, initial=0, keepdims=True)
-    shares: Singles = (values / np.where(highest > 0, highest, 1)).astype(np.float32)
-    return shares
+def _with_share(values: Singles, row: Ints, item: Ints) -> tuple[Singles, Singles]:
+    """Return some values, and each one's share of its row's highest: the same whatever a filter leaves."""
+    highest = values.max(axis=1, initial=0)
+    found = values[row, item]
+    shares: Singles = (found / np.where(highest > 0, highest, 1)[row]).astype(np.float32)
+    return found, shares

@@ -14,6 +14,7 @@ from models import columns as col
 from models.errors import NotEnoughDataError
 from models.next_best_product.affinity import Affinity, affinity_of
 from models.next_best_product.asking import Asked
+from models.next_best_product.neighbourhood import Neighbourhood, neighbourhood_of
 from models.next_best_product.neighbours import Neighbours, similar_items, together
 from models.next_best_product.profiles import Codes, Events, Ints, Profiles, among, events_of, profiles_of
 from models.next_best_product.statistics import Anonymous, Statistics, anonymous_of, statistics_of
@@ -67,6 +68,11 @@ class Snapshot:
     def affinity(self) -> Affinity:
         """Which items go together in one customer's history."""
         return affinity_of(self.profiles, np.ones(len(self.profiles.item)))
+
+    @cached_property
+    def neighbourhood(self) -> Neighbourhood:
+        """A sample of the customers by the recent share of each item."""
+        return neighbourhood_of(self.profiles, self.profiles.recent, within_days=ACTIVE_DAYS)
 
     @cached_property
     def rules(self) -> Neighbours:
@@ -184,7 +190,7 @@ def past_cutoffs(examples: Examples, horizon: int) -> list[np.datetime64]:
     closed = np.unique(examples.customers.as_of[examples.observed_days >= horizon])[::-1]
     picked: list[np.datetime64] = []
     for day in closed:
-        if not picked or (picked[-1] - day).astype(int) >= SPACING_DAYS:
+        if not picked or (picked[-1] - day).astype(int) >= min(SPACING_DAYS, horizon):
             picked.append(day)
     if not picked:
         raise NotEnoughDataError(

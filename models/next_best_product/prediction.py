@@ -13,6 +13,7 @@ from models import columns as col
 from models.errors import InvalidRequestError
 from models.examples import NOBODY, bought_most, inline_customer
 from models.labels import next_products
+from models.next_best_product.asking import Asked
 from models.next_best_product.assortment import Assortment
 from models.next_best_product.batch import as_table
 from models.next_best_product.golden import golden_histories
@@ -28,10 +29,14 @@ from models.prediction import BatchOptions, Customers, Examples, Fitted, Matrix,
 from models.products import GROUPINGS, filled
 from models.purchases import Histories
 from models.ranking import TOP, RankingMeasurement, measured
+from models.rivals.als import ALS
+from models.rivals.decayed_frequency import DecayedFrequency
 from models.rivals.ease import EASE
 from models.rivals.item_knn import ItemKNN
 from models.rivals.most_popular import MostPopular
 from models.rivals.personal_frequency import PersonalFrequency
+from models.rivals.tifu_knn import TIFUKNN
+from models.rivals.up_cf import UPCF
 from models.sampling import thinned
 from models.settings import FeatureSettings
 from models.store import Store
@@ -72,7 +77,10 @@ class NextBestProduct(Prediction):
     batch_options = frozenset({"k", "mode", "level"})
     Settings = NextBestProductSettings
     settings: NextBestProductSettings
-    candidates: tuple[ItemMethod, ...] = (TwoStageMethod(), EASE(), ItemKNN(), PersonalFrequency(), MostPopular())
+    candidates: tuple[ItemMethod, ...] = (
+        TwoStageMethod(), ALS(), EASE(), TIFUKNN(), UPCF(), ItemKNN(), DecayedFrequency(), PersonalFrequency(),
+        MostPopular(),
+    )  # fmt: skip
 
     def __init__(self, features: FeatureSettings, settings: NextBestProductSettings) -> None:
         super().__init__(features, settings)
@@ -147,16 +155,11 @@ class NextBestProduct(Prediction):
 
         Products without categories are measured in place of categories.
         """
-        levels = _recommender(fitted).levels
-        first = next(iter(levels))
-        if task.tag.startswith(PRODUCT) and set(levels) != set(LEVELS):
-            # the one level that there is has been asked already
+        name = _level_name(fitted, task)
+        if name is None:
             return measured([], [], [], offered=np.zeros(0, bool))
-        name = "product" if task.tag.startswith(PRODUCT) else first
-        level = levels[name]
-        seen = self._teaching.seen_with(level.vocabulary, name, examples)
-        asked, right = seen.question(MODES[task.tag.removeprefix(PRODUCT)])
-        taught = thinned(seen.taught(right), MAX_MEASURED)
+        level = _recommender(fitted).levels[name]
+        asked, right, taught = self._asked(fitted, name, examples, task)
         ranked = level.rank(asked.take(taught), k=TOP)
         return measured(
             ranked.items,
@@ -164,6 +167,11 @@ class NextBestProduct(Prediction):
             [right[row] for row in taught],
             offered=level.statistics.buyers > 0,
         )
+
+    def units(self, fitted: Fitted, examples: Examples, task: Task) -> Ints:
+        """Return the rows of the customers whose lists are measured."""
+        name = _level_name(fitted, task)
+        return np.empty(0, np.int64) if name is None else self._asked(fitted, name, examples, task)[2]
 
     def drivers(self, fitted: Fitted, customers: Customers, medians: Matrix) -> dict[str, float]:
         """Return the mean absolute TreeSHAP contribution of each group to the ranker of the next basket."""
@@ -221,6 +229,14 @@ class NextBestProduct(Prediction):
         parts = (rows[start : start + step] for start in range(0, max(len(rows), 1), step))
         return pa.concat_tables([as_table(answers(wanted, people_stored(served, assortment, part))) for part in parts])
 
+    def _asked(
+        self, fitted: Fitted, name: LevelName, examples: Examples, task: Task
+    ) -> tuple[Asked, tuple[Ints, ...], Ints]:
+        """Return a task's question, what would have been right, and the rows that are measured."""
+        seen = self._teaching.seen_with(_recommender(fitted).levels[name].vocabulary, name, examples)
+        asked, right = seen.question(MODES[task.tag.removeprefix(PRODUCT)])
+        return asked, right, thinned(seen.taught(right), MAX_MEASURED)
+
     def _levels(self, examples: Examples) -> tuple[str, ...]:
         histories = examples.customers.histories
         assert histories is not None  # the prediction reads them
@@ -241,6 +257,14 @@ def _opened(served: Served, asked: LevelName | None) -> tuple[Level, Assortment]
         why = "the products have no categories" if name == "category" else "too few customers bought any one product"
         raise InvalidRequestError(f"level {name!r}: {why}; ask for the level {known!r}", field="level")
     return fitted.levels[name], fitted.assortment(name, served.store.products)
+
+
+def _level_name(fitted: Fitted, task: Task) -> LevelName | None:
+    """Return the level that a task is measured at; None = the one level that there is has been asked already."""
+    levels = set(_recommender(fitted).levels)
+    if not task.tag.startswith(PRODUCT):
+        return "category" if "category" in levels else "product"
+    return "product" if levels == set(LEVELS) else None
 
 
 def _recommender(fitted: Fitted) -> FittedRecommender:

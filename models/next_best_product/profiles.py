@@ -16,6 +16,10 @@ from models.purchases import Histories
 
 HALF_LIVES_DAYS = (14.0, 45.0, 150.0)
 """Half-lives of the decayed counts."""
+RECENT_ORDERS = 25
+"""Newest orders of a customer that the recent share is of."""
+GROUP_ORDERS, GROUP_DECAY = 7, 0.6
+"""Orders in a group of the temporal frequency, and what each older group is worth of the one after it."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -98,6 +102,10 @@ class Profiles:
         Age of the newest and of the oldest purchase, in days.
     decayed : float64 array, shape (m, 3)
         Order days with the item, each halved every ``HALF_LIVES_DAYS``.
+    recent : float64 array, shape (m,)
+        Share of the customer's ``RECENT_ORDERS`` newest orders with the item; 0 = in older ones alone.
+    temporal : float64 array, shape (m,)
+        Share of the orders with the item where older ones count for less, group by group of ``GROUP_ORDERS``.
     order_days, recency_days, tenure_days, basket_items : float64 arrays, shape (customers,)
         Orders, age of the last and of the first, mean items an order; NaN where there are none.
     """
@@ -111,6 +119,8 @@ class Profiles:
     last_days: Floats
     first_days: Floats
     decayed: Floats
+    recent: Floats
+    temporal: Floats
     order_days: Floats
     recency_days: Floats
     tenure_days: Floats
@@ -145,7 +155,7 @@ class Profiles:
         spans = [self.span(row) for row in picked.tolist()]
         sizes = np.array([span.stop - span.start for span in spans], np.int64)
         rows = np.concatenate([np.arange(span.start, span.stop) for span in spans]) if spans else np.empty(0, np.int64)
-        by_row = (self.orders, self.last_days, self.first_days, self.decayed)
+        by_row = (self.orders, self.last_days, self.first_days, self.decayed, self.recent, self.temporal)
         people = (self.order_days, self.recency_days, self.tenure_days, self.basket_items)
         return Profiles(
             len(picked),
@@ -160,7 +170,7 @@ class Profiles:
     def chunk(self, start: int, stop: int) -> "Profiles":
         """Return the customers from ``start`` up to ``stop``."""
         rows = slice(int(self.ends[start - 1]) if start else 0, int(self.ends[stop - 1]) if stop else 0)
-        by_row = (self.orders, self.last_days, self.first_days, self.decayed)
+        by_row = (self.orders, self.last_days, self.first_days, self.decayed, self.recent, self.temporal)
         people = (self.order_days, self.recency_days, self.tenure_days, self.basket_items)
         return Profiles(
             stop - start,
@@ -181,6 +191,7 @@ def profiles_of(events: Events) -> Profiles:
     orders = np.diff(np.r_[starts, len(row)]).astype(np.float64)
     decays = np.column_stack([np.exp2(-age / days) for days in HALF_LIVES_DAYS])
     newest = starts + orders.astype(np.int64) - 1
+    recent, temporal = (np.add.reduceat(each[order], starts) if len(starts) else np.empty(0) for each in _worth(events))
     return Profiles(
         events.customers,
         events.items,
@@ -191,8 +202,33 @@ def profiles_of(events: Events) -> Profiles:
         age[newest],
         age[starts],
         np.add.reduceat(decays, starts) if len(starts) else np.empty((0, len(HALF_LIVES_DAYS))),
+        recent,
+        temporal,
         *_people(events),
     )
+
+
+def _worth(events: Events) -> tuple[Floats, Floats]:
+    """Return what each event adds to the recent share and to the temporal frequency, by how many orders came later.
+
+    Notes
+    -----
+    The former is the recency-aware user-wise popularity of Faggioli, G., Polato, M. and Aiolli, F. (2020), Recency
+    aware collaborative filtering for next basket recommendation, UMAP 28. The latter is the temporal item frequency of
+    Hu, H. et al. (2020), Modeling personalized item frequency information for next-basket recommendation, SIGIR 43.
+    """
+    starts = events.order_starts
+    orders = np.bincount(events.row[starts], minlength=events.customers)
+    order = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(events.row)]))
+    count = orders[events.row]
+    later = np.cumsum(orders)[events.row] - 1 - order
+    group = later // GROUP_ORDERS
+    # the oldest group may be smaller
+    size = np.minimum(GROUP_ORDERS, count - group * GROUP_ORDERS)
+    groups = -(-count // GROUP_ORDERS)
+    recent = (later < RECENT_ORDERS) / np.minimum(count, RECENT_ORDERS)
+    # orders of one group count alike: the paper's decay within a group is 1 here
+    return recent, GROUP_DECAY**group / (size * groups)
 
 
 def _people(events: Events) -> tuple[Floats, Floats, Floats, Floats]:

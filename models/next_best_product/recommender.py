@@ -111,7 +111,7 @@ class Level:
         scores, fits = scored_only(self.scorer.score(asked), asked), asked.open_items
         for row in range(len(asked)):
             personal = best(scores[row], self.statistics.popularity, k)
-            fill = self._popular(fits[row], personal, k - len(personal))
+            fill = popular(self.statistics, fits[row], personal, k - len(personal))
             # what filled a place is the same for everybody, unless everything in question was bought before
             explained = np.concatenate([personal, fill]) if asked.mode == "repeat" else personal
             why = Explainer(self.statistics, self.rules, asked, row).why(explained)
@@ -120,15 +120,6 @@ class Level:
                 np.concatenate([scores[row, personal], np.full(len(fill), np.nan)]),
                 (*why, *[None] * (len(personal) + len(fill) - len(explained))),
             )
-
-    def _popular(self, fits: NDArray[np.bool_], taken: Ints, count: int) -> Ints:
-        """Return the most popular items that fit and are not taken; what nobody ever bought is not popular."""
-        if not count:
-            return taken[:0]
-        spare = fits & (self.statistics.buyers > 0)
-        spare[taken] = False
-        order = self.statistics.by_popularity
-        return order[spare[order]][:count]
 
     def parts(self) -> Mapping[str, bytes]:
         """Return the files that hold it."""
@@ -156,6 +147,28 @@ def best(scores: Floats, popularity: Floats, k: int) -> Ints:
     order = np.lexsort((found, -popularity[found], -scores[found]))
     picked: Ints = found[order[:k]]
     return picked
+
+
+def popular(statistics: Statistics, fits: NDArray[np.bool_], taken: Ints, count: int) -> Ints:
+    """Return the most popular items that fit and are not taken; what nobody ever bought is not popular."""
+    if not count:
+        return taken[:0]
+    spare = fits & (statistics.buyers > 0)
+    spare[taken] = False
+    order = statistics.by_popularity
+    return order[spare[order]][:count]
+
+
+def best_lists(scorer: Scorer, statistics: Statistics, asked: Asked, k: int) -> list[Ints]:
+    """Return the k best items of each customer as ``Level.rank`` does, without scores and reasons."""
+    lists: list[Ints] = []
+    for start in range(0, len(asked), CHUNK):
+        part = asked.chunk(start, min(start + CHUNK, len(asked)))
+        scores, fits = scored_only(scorer.score(part), part), part.open_items
+        for row in range(len(part)):
+            personal = best(scores[row], statistics.popularity, k)
+            lists.append(np.concatenate([personal, popular(statistics, fits[row], personal, k - len(personal))]))
+    return lists
 
 
 class Levels(Mapping[str, Level]):

@@ -66,6 +66,32 @@ class Statistics:
         order: Ints = np.lexsort((-self.buyers, -self.popularity))
         return order
 
+    @cached_property
+    def _counted(self) -> Floats:
+        """Shares of buyers in each window and ever, shape (4, items)."""
+        return np.vstack([self.recent, self.buyers])
+
+    @cached_property
+    def ranks(self) -> Floats:
+        """Items that are more popular, in each window and ever; shape (4, items)."""
+        found: Floats = np.vstack([np.searchsorted(np.sort(-each), -each) for each in self._counted]).astype(np.float64)
+        return found
+
+    @cached_property
+    def shares(self) -> Floats:
+        """Buyers over those of the most popular item, in each window and ever; shape (4, items)."""
+        highest = self._counted.max(axis=1, initial=0.0, keepdims=True)
+        found: Floats = self._counted / np.where(highest > 0, highest, 1.0)
+        return found
+
+    @cached_property
+    def trends(self) -> Floats:
+        """The item's share of all buyers in a window over that in the next longer one, shape (2, items); 1 = steady."""
+        summed = self.recent.sum(axis=1, keepdims=True)
+        part = self.recent / np.where(summed > 0, summed, 1.0)
+        found: Floats = part[:-1] / np.maximum(part[1:], 1e-9)
+        return found
+
 
 @dataclass(frozen=True)
 class Anonymous:

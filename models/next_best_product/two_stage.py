@@ -1,27 +1,39 @@
-"""Our own method: candidates of several generators, ranked by one LightGBM a mode.
+"""Our own method: candidates of several generators, ranked by one LightGBM a mode, or by the best generator alone.
 
 Each ranker is taught at past cutoffs by what was bought next, with generators that knew no more than those cutoffs.
 Small trees as in ``models.boosting``; most of what was not bought is left out, which changes the order of nothing.
+Where a single generator did as well at the newest past cutoff, it serves (``models.next_best_product.handover``).
 """
 
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from models.boosting import PARAMETERS
 from models.errors import NotEnoughDataError
 from models.next_best_product.affinity import Affinity
 from models.next_best_product.arrays import array_parts, from_parts
-from models.next_best_product.asking import NOT_SCORED, Asked
-from models.next_best_product.candidates import FEATURES, GROUPS, Generators
+from models.next_best_product.asking import NOT_SCORED, Asked, Mode, scored_only
+from models.next_best_product.candidates import FALLING, FEATURES, GROUPS, RISING, Generators
+from models.next_best_product.handover import held_out
 from models.next_best_product.learning import Learnt, Past, Snapshot
+from models.next_best_product.neighbourhood import Neighbourhood
 from models.next_best_product.neighbours import Neighbours
 from models.next_best_product.profiles import Floats, Profiles, profiles_of
+from models.next_best_product.recommender import ItemMethod, Scorer
 from models.next_best_product.statistics import Statistics
+from models.parts import canonical_json
+from models.rivals.decayed_frequency import DecayedFrequency
+from models.rivals.ease import EASE
+from models.rivals.item_knn import ItemKNN
+from models.rivals.most_popular import MostPopular
+from models.rivals.tifu_knn import TIFUKNN
+from models.rivals.up_cf import UPCF
 from models.sampling import thinned
 
 if TYPE_CHECKING:
@@ -37,8 +49,11 @@ MAX_TAUGHT = 2_000
 CHUNK = 256
 HIDDEN = 0.4
 """Share of the customers whose history is hidden from the ranker of baskets."""
-RANKERS = ("any", "new", "basket")
-MAIN = "any"
+RANKERS: tuple[Mode, ...] = ("any", "new", "basket")
+MAIN: Mode = "any"
+SINGLES: tuple[ItemMethod, ...] = (MostPopular(), DecayedFrequency(), ItemKNN(), UPCF(), TIFUKNN(), EASE())
+"""The generators that a mode may be handed over to, the simplest first."""
+HANDED = "handed_over"
 MIN_POSITIVES = 100
 """Bought candidates that a ranker learns from at least."""
 EXPLAINED, EXPLAINED_ROWS = 200, 5_000
@@ -49,7 +64,7 @@ Taught = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 @dataclass(frozen=True)
 class TwoStage:
-    """Generators and a ranker for each mode that had enough to learn from; the others are ranked as ``any``.
+    """Generators, and for each mode that had enough to learn from what ranks it; the others are ranked as ``any``.
 
     Parameters
     ----------
@@ -57,42 +72,87 @@ class TwoStage:
         At the limit.
     rankers : mapping of str to lightgbm.Booster
         By mode.
+    handed : mapping of str to str
+        The single generator that serves a mode in place of a ranker, by mode.
+    singles : mapping of str to Scorer
+        Those generators, by name.
     """
 
     generators: Generators
     rankers: "Mapping[str, lgb.Booster]"
+    handed: Mapping[str, str] = field(default_factory=dict)
+    singles: Mapping[str, Scorer] = field(default_factory=dict)
 
     @property
     def choices(self) -> Mapping[str, Any]:
-        """The number of trees of each mode."""
-        return {mode: ranker.num_trees() for mode, ranker in self.rankers.items()}
+        """The number of trees of each mode, or the name of the generator that serves it."""
+        return {**{mode: ranker.num_trees() for mode, ranker in self.rankers.items()}, **self.handed}
 
     def score(self, asked: Asked) -> Floats:
-        """Return the probability that a candidate is bought, shape (n, items); others are not scored."""
+        """Score each customer by itself, shape (n, items); what is no candidate is not scored.
+
+        A ranker gives the probability that a candidate is bought, a generator its own score.
+        """
+        mode = asked.mode if asked.mode in self.choices else MAIN
+        if mode in self.handed:
+            return scored_only(self.singles[self.handed[mode]].score(asked), asked)
+        return _Ranked(self.generators, self.rankers[mode]).score(asked)
+
+    def parts(self) -> Mapping[str, bytes]:
+        """Return the rankers as LightGBM text, the generators as npy, and what was handed over as JSON."""
+        own = self.generators
+        arrays = (
+            array_parts("similar", own.similar)
+            | array_parts("affinity", own.affinity)
+            | array_parts("neighbourhood", own.neighbourhood)
+        )
+        singles = {
+            f"{name}_{part}": content for name, each in self.singles.items() for part, content in each.parts().items()
+        }
+        rankers = {f"ranker_{mode}.txt": each.model_to_string().encode() for mode, each in self.rankers.items()}
+        return arrays | singles | rankers | {f"{HANDED}.json": canonical_json(dict(self.handed))}
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """One mode's ranker, as what scores."""
+
+    generators: Generators
+    ranker: "lgb.Booster"
+    choices: Mapping[str, Any] = field(default_factory=dict)
+
+    def score(self, asked: Asked) -> Floats:
         scores = np.full((len(asked), asked.profiles.items), NOT_SCORED)
         found = self.generators.candidates(asked)
         if len(found.row):
-            ranker = self.rankers.get(asked.mode, self.rankers[MAIN])
             # one thread: waking others costs more than the rows of a customer
-            taught = np.asarray(ranker.predict(found.features, num_threads=1))
+            taught = np.asarray(self.ranker.predict(found.features, num_threads=1))
             # fewer of what was not bought taught than there are: their odds are put right
             scores[found.row, found.item] = taught * NEGATIVES / (1 - taught * (1 - NEGATIVES))
         return scores
 
     def parts(self) -> Mapping[str, bytes]:
-        """Return the rankers as LightGBM text, the generators as npy."""
-        arrays = array_parts("similar", self.generators.similar) | array_parts("affinity", self.generators.affinity)
-        return arrays | {f"ranker_{mode}.txt": each.model_to_string().encode() for mode, each in self.rankers.items()}
+        return {}
 
 
 @dataclass(frozen=True)
 class TwoStageMethod:
-    """Candidates and rankers."""
+    """Candidates and rankers, or the single generator that does as well.
+
+    Parameters
+    ----------
+    singles : tuple of ItemMethod
+        What a mode may be handed over to.
+    """
 
     name: str = "two_stage"
+    singles: tuple[ItemMethod, ...] = SINGLES
 
     def fit(self, learnt: Learnt, *, seed: int, choices: Mapping[str, Any] | None = None) -> TwoStage:
         """Fit as ``models.next_best_product.recommender.ItemMethod`` says.
+
+        ``choices`` has the trees of each mode, or the name of the generator that serves it. Where it is not given, the
+        newest past cutoff says who serves; with one past cutoff alone there is none to hold out, and rankers serve.
 
         Raises
         ------
@@ -100,30 +160,55 @@ class TwoStageMethod:
             Too few customers bought something in a closed window.
         """
         taught = [_once(learnt.kept, past, seed) for past in learnt.past]
-        trees = dict(choices) if choices else dict.fromkeys(RANKERS, TREES)
         _check(taught)
-        modes = [mode for mode in trees if _positives(taught, mode) >= MIN_POSITIVES]
-        with ThreadPoolExecutor(2) as pool:
-            fits = {mode: pool.submit(_ranker, [each[mode] for each in taught], trees[mode], seed) for mode in modes}
-            generators = generators_of(learnt.now)
-            return TwoStage(generators, {mode: fit.result() for mode, fit in fits.items()})
+        chosen = dict(choices) if choices else self._chosen(learnt, taught, seed)
+        handed = {mode: name for mode, name in chosen.items() if isinstance(name, str)}
+        trees = {mode: count for mode, count in chosen.items() if mode not in handed}
+        rankers = _rankers(taught, {mode: trees[mode] for mode in _teachable(taught, list(trees))}, seed)
+        singles = {each.name: each.fit(learnt, seed=seed) for each in self.singles if each.name in set(handed.values())}
+        return TwoStage(generators_of(learnt.now), rankers, handed, singles)
+
+    def _chosen(self, learnt: Learnt, taught: Sequence[Mapping[str, Taught]], seed: int) -> dict[str, Any]:
+        """Return the trees of each mode, or the generator that did as well at the newest past cutoff."""
+        chosen: dict[str, Any] = dict.fromkeys(RANKERS, TREES)
+        older = taught[1:]
+        modes = [mode for mode in RANKERS if mode in _teachable(taught, RANKERS) and mode in _teachable(older, RANKERS)]
+        held = held_out(learnt, self.singles, seed) if modes else None
+        if held is None:
+            return chosen
+        generators = generators_of(held.seen)
+        for mode, ranker in _rankers(older, dict.fromkeys(modes, TREES), seed).items():
+            chosen[mode] = held.better(mode, _Ranked(generators, ranker)) or TREES
+        return chosen
 
     def load(self, parts: Mapping[str, bytes], statistics: Statistics, rules: Neighbours) -> TwoStage:
         """Return what ``parts`` hold."""
         import lightgbm as lgb
 
         similar, affinity = from_parts(Neighbours, "similar", parts), from_parts(Affinity, "affinity", parts)
-        rankers = {
+        neighbourhood = from_parts(Neighbourhood, "neighbourhood", parts)
+        rankers: dict[str, lgb.Booster] = {
             mode: lgb.Booster(model_str=parts[f"ranker_{mode}.txt"].decode())
             for mode in RANKERS
             if f"ranker_{mode}.txt" in parts
         }
-        return TwoStage(Generators(statistics, similar, rules, affinity), rankers)
+        handed: Mapping[str, str] = orjson.loads(parts[f"{HANDED}.json"])
+        singles = {
+            each.name: each.load(_under(each.name, parts), statistics, rules)
+            for each in self.singles
+            if each.name in set(handed.values())
+        }
+        return TwoStage(Generators(statistics, similar, rules, affinity, neighbourhood), rankers, handed, singles)
+
+
+def _under(name: str, parts: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    prefix = f"{name}_"
+    return {part.removeprefix(prefix): content for part, content in parts.items() if part.startswith(prefix)}
 
 
 def generators_of(known: Snapshot) -> Generators:
     """Return the generators at one cutoff."""
-    return Generators(known.statistics, known.similar, known.rules, known.affinity)
+    return Generators(known.statistics, known.similar, known.rules, known.affinity, known.neighbourhood)
 
 
 def _once(kept: dict[Hashable, Any], past: Past, seed: int) -> Mapping[str, Taught]:
@@ -160,6 +245,10 @@ def _examples(generators: Generators, past: Snapshot, mode: str, *, seed: int) -
     return np.concatenate(features), np.concatenate(bought)
 
 
+def _teachable(taught: Sequence[Mapping[str, Taught]], modes: Sequence[str]) -> list[str]:
+    return [mode for mode in modes if _positives(taught, mode) >= MIN_POSITIVES]
+
+
 def _positives(taught: Sequence[Mapping[str, Taught]], mode: str) -> int:
     return sum(int(each[mode][1].sum()) for each in taught)
 
@@ -173,16 +262,33 @@ def _check(taught: Sequence[Mapping[str, Taught]]) -> None:
         )
 
 
-def _ranker(examples: list[Taught], trees: int, seed: int) -> "lgb.Booster":
+def _rankers(taught: Sequence[Mapping[str, Taught]], trees: Mapping[str, int], seed: int) -> "dict[str, lgb.Booster]":
+    with ThreadPoolExecutor(2) as pool:
+        fits = {
+            mode: pool.submit(_ranker, [each[mode] for each in taught], mode, count, seed)
+            for mode, count in trees.items()
+        }
+        return {mode: fit.result() for mode, fit in fits.items()}
+
+
+def _ranker(examples: list[Taught], mode: str, trees: int, seed: int) -> "lgb.Booster":
     import lightgbm as lgb
 
     features, bought = (np.concatenate(each) for each in zip(*examples, strict=True))
-    parameters = {**PARAMETERS, "learning_rate": LEARNING_RATE, "seed": seed}
+    parameters: dict[str, Any] = {**PARAMETERS, "learning_rate": LEARNING_RATE, "seed": seed}
+    if mode == "new":
+        # nothing else is known of what was never bought: what links it to the customer never speaks against it
+        parameters["monotone_constraints"] = [(name in RISING) - (name in FALLING) for name in FEATURES]
     return lgb.train(parameters, lgb.Dataset(features, bought.astype(np.float32)), trees)
 
 
 def contributions(scorer: TwoStage, profiles: Profiles) -> dict[str, float]:
-    """Return the mean absolute TreeSHAP contribution of each group of features to the ranker of the next basket."""
+    """Return the mean absolute TreeSHAP contribution of each group of features to the ranker of the next basket.
+
+    Nothing where a single generator serves the next basket.
+    """
+    if MAIN not in scorer.rankers:
+        return {}
     asked = Asked(profiles, "any").take(thinned(np.arange(profiles.customers), EXPLAINED))
     found = scorer.generators.candidates(asked).features
     drawn = found[thinned(np.arange(len(found)), EXPLAINED_ROWS)]

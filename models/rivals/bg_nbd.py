@@ -10,21 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import betaln, gammaln
 
-from models.errors import NotEnoughDataError
-from models.methods import MIN_EXAMPLES
 from models.parts import npy_array, npy_bytes
 from models.prediction import Customers, Scores
+from models.rivals.buy_till_you_die import DAYS_A_WEEK, Vector, most_likely, newest_histories, repeat_orders
 
-MAX_CUSTOMERS = 6_000
-DAYS_A_WEEK = 7
-# keeps the drop-out parameters finite where nobody seems to drop out
-PENALTY = 1e-4
-
-Vector = NDArray[np.float64]
+STARTS = ((0.0, 0.0, 0.0, 0.0), (0.0, 1.0, -2.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -54,16 +46,21 @@ class FittedBGNBD:
         """Nothing is chosen."""
         return {}
 
-    def score(self, customers: Customers) -> Scores:
-        """Return the probability within each horizon, shape (n, k); NaN for somebody who never ordered."""
-        x, t_x, T = _history(customers)
+    def alive(self, x: Vector, t_x: Vector, T: Vector) -> Vector:
+        """Return the probability that each customer has not dropped out by now, shape (n,)."""
         log_died = np.log(self.a) - np.log(self.b + np.maximum(x, 1) - 1)
         log_died = log_died + (self.r + x) * (np.log(self.alpha + T) - np.log(self.alpha + t_x))
         # somebody who ordered once cannot have dropped out in this model
-        alive = np.where(x > 0, 1 / (1 + np.exp(np.minimum(log_died, 700))), 1.0)
+        probability: Vector = np.where(x > 0, 1 / (1 + np.exp(np.minimum(log_died, 700))), 1.0)
+        return probability
+
+    def score(self, customers: Customers) -> Scores:
+        """Return the probability within each horizon, shape (n, k); NaN for somebody who never ordered."""
+        x, t_x, T = repeat_orders(customers)
         weeks = np.array(self.horizons) / DAYS_A_WEEK
         posterior = (self.alpha + T)[:, None]
-        within: Scores = alive[:, None] * -np.expm1(-(self.r + x)[:, None] * np.log1p(weeks / posterior))
+        orders = -np.expm1(-(self.r + x)[:, None] * np.log1p(weeks / posterior))
+        within: Scores = self.alive(x, t_x, T)[:, None] * orders
         return 1 - within if self.silence else within
 
     def parts(self) -> Mapping[str, bytes]:
@@ -103,16 +100,10 @@ class BGNBD:
         ------
         NotEnoughDataError
             Fewer than ``MIN_EXAMPLES`` customers have ordered.
+        NotConvergedError
+            The likelihood has no maximum that was found.
         """
-        newest = customers.take(customers.as_of == customers.as_of.max())
-        ordered = newest.take(newest.column("orders") > 0)
-        if len(ordered) < MIN_EXAMPLES:
-            raise NotEnoughDataError(
-                f"{len(ordered)} customers with an order at the newest cutoff, at least {MIN_EXAMPLES} are needed: "
-                "bring more customers, or a longer history"
-            )
-        rows = np.random.default_rng(seed).permutation(len(ordered))[:MAX_CUSTOMERS]
-        r, alpha, a, b = fit_parameters(*_history(ordered.take(np.sort(rows))))
+        r, alpha, a, b = fit_parameters(*newest_histories(customers, seed=seed))
         return FittedBGNBD(r, alpha, a, b, tuple(horizons), self.silence)
 
     def load(self, parts: Mapping[str, bytes]) -> FittedBGNBD:
@@ -127,21 +118,19 @@ def fit_parameters(x: Vector, t_x: Vector, T: Vector) -> tuple[float, float, flo
 
     Parameters
     ----------
-    x : float64 array, shape (n,)
-        Repeat orders.
-    t_x : float64 array, shape (n,)
-        Weeks from the first order to the last.
-    T : float64 array, shape (n,)
-        Weeks from the first order to the cutoff.
+    x, t_x, T : float64 arrays, shape (n,)
+        As ``models.rivals.buy_till_you_die.repeat_orders`` gives them.
+
+    Raises
+    ------
+    NotConvergedError
+        The likelihood has no maximum that was found.
     """
 
-    def loss(logs: Vector) -> float:
-        return float(-log_likelihood(*np.exp(logs), x=x, t_x=t_x, T=T).mean() + PENALTY * (logs**2).sum())
+    def likelihood(r: float, alpha: float, a: float, b: float) -> Vector:
+        return log_likelihood(r, alpha, a, b, x=x, t_x=t_x, T=T)
 
-    starts = [np.zeros(4), np.array([0.0, 1.0, -2.0, 1.0])]
-    best = min((minimize(loss, start, method="L-BFGS-B") for start in starts), key=lambda result: float(result.fun))
-    r, alpha, a, b = np.exp(best.x)
-    return float(r), float(alpha), float(a), float(b)
+    return most_likely("bg_nbd", likelihood, STARTS)
 
 
 def log_likelihood(r: float, alpha: float, a: float, b: float, *, x: Vector, t_x: Vector, T: Vector) -> Vector:
@@ -151,12 +140,3 @@ def log_likelihood(r: float, alpha: float, a: float, b: float, *, x: Vector, t_x
     left = betaln(a + 1, b + np.maximum(x, 1) - 1) - betaln(a, b) - (r + x) * np.log(alpha + t_x)
     likelihood: Vector = shared + np.where(x > 0, np.logaddexp(stayed, left), stayed)
     return likelihood
-
-
-def _history(customers: Customers) -> tuple[Vector, Vector, Vector]:
-    orders, recency, tenure = (
-        customers.column(name).astype(np.float64) for name in ("orders", "recency_days", "tenure_days")
-    )
-    # a reason sets one group to its median: the last order may then lie before the first
-    between = np.maximum(tenure - recency, 0)
-    return orders - 1, between / DAYS_A_WEEK, tenure / DAYS_A_WEEK

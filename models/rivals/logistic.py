@@ -1,5 +1,6 @@
-"""Logistic regression on few numbers: recency alone, and the four of recency, frequency and monetary value."""
+"""Logistic regression: on recency alone, on four numbers of recency, frequency and monetary value, on everything."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,12 +8,18 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+from scipy.special import expit
 
-from models.methods import check_target
+from models.errors import NotConvergedError
+from models.methods import MAX_EXAMPLES, check_target
 from models.parts import canonical_json, npy_array, npy_bytes
-from models.prediction import Customers, Matrix, Scores
+from models.prediction import Customers, Scores
+from models.sampling import thinned
 
 INVERSE_STRENGTH = 1.0
+MAX_ITERATIONS = 1_000
+
+Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -27,16 +34,20 @@ class FittedLogistic:
         Features that it reads.
     medians, means, scales : float64 arrays, shape (m,)
         Fill and standardisation, after the sign-log.
+    lows, highs : float64 arrays, shape (m,)
+        What an input is cut to, after the sign-log.
     weights : float64 array, shape (k, m + 1)
         Weights and, last, the intercept, for each horizon.
     """
 
     method: str
     inputs: tuple[str, ...]
-    medians: NDArray[np.float64]
-    means: NDArray[np.float64]
-    scales: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    medians: Vector
+    means: Vector
+    scales: Vector
+    lows: Vector
+    highs: Vector
+    weights: Scores
 
     @property
     def choices(self) -> Mapping[str, Any]:
@@ -45,19 +56,40 @@ class FittedLogistic:
 
     def score(self, customers: Customers) -> Scores:
         """Return the probability within each horizon, shape (n, k)."""
-        x = (_sign_log(_columns(customers, self.inputs), self.medians) - self.means) / self.scales
-        # a sum over the last axis, not a matrix product: one row and many rows round alike
-        odds = [(x * weights[:-1]).sum(axis=1) + weights[-1] for weights in self.weights]
-        scores: Scores = 1 / (1 + np.exp(-np.column_stack(odds)))
+        scores: Scores = expit(self.odds(customers))
         return scores
+
+    def odds(self, customers: Customers) -> Scores:
+        """Return the log-odds within each horizon, shape (n, k)."""
+        x = self._standardised(_columns(customers, self.inputs))
+        # a sum over the last axis, not a matrix product: one row and many rows round alike
+        return np.column_stack([(x * weights[:-1]).sum(axis=1) + weights[-1] for weights in self.weights])
+
+    def contributions(self, customers: Customers, output: int) -> Scores:
+        """Return what each feature adds to the log-odds, compared with its median, shape (n, f)."""
+        usual = self._standardised(self.medians[None])
+        x = self._standardised(_columns(customers, self.inputs))
+        added = np.zeros((len(customers), len(customers.names)))
+        added[:, [customers.names.index(name) for name in self.inputs]] = (x - usual) * self.weights[output, :-1]
+        return added
+
+    def median(self, name: str) -> float:
+        """Return the median of one of the inputs over the examples."""
+        return float(self.medians[self.inputs.index(name)])
 
     def parts(self) -> Mapping[str, bytes]:
         """Return the weights and the standardisation."""
+        scaling = np.stack([self.medians, self.means, self.scales, self.lows, self.highs])
         return {
             "logistic.json": canonical_json({"method": self.method, "inputs": list(self.inputs)}),
-            "scaling.npy": npy_bytes(np.stack([self.medians, self.means, self.scales])),
+            "scaling.npy": npy_bytes(scaling),
             "weights.npy": npy_bytes(self.weights),
         }
+
+    def _standardised(self, raw: NDArray[Any]) -> Scores:
+        logged = _sign_log(raw, self.medians)
+        inside: Scores = (np.clip(logged, self.lows, self.highs) - self.means) / self.scales
+        return inside
 
 
 @dataclass(frozen=True)
@@ -68,12 +100,16 @@ class Logistic:
     ----------
     name : str
         Name of the method.
-    inputs : tuple of str
-        Features that it reads.
+    inputs : tuple of str, optional
+        Features that it reads; default: every one.
+    bounded : bool
+        Cut inputs to the range that was learnt from. With many of them a straight line runs away on those that grow
+        with the calendar, such as totals and windows longer than the first cutoffs' history.
     """
 
     name: str
-    inputs: tuple[str, ...]
+    inputs: tuple[str, ...] | None = None
+    bounded: bool = False
 
     def fit(
         self,
@@ -86,42 +122,59 @@ class Logistic:
     ) -> FittedLogistic:
         """Fit as ``models.methods.Method`` says."""
         check_target(target, horizons)
-        taught = np.flatnonzero(~np.isnan(target).all(axis=1))
-        raw = _columns(customers.take(taught), self.inputs)
+        inputs = customers.names if self.inputs is None else self.inputs
+        taught = thinned(np.flatnonzero(~np.isnan(target).all(axis=1)), MAX_EXAMPLES)
+        check_target(target[taught], horizons)
+        raw = _columns(customers.take(taught), inputs)
         medians = np.nan_to_num([np.median(c[~np.isnan(c)]) if (~np.isnan(c)).any() else 0.0 for c in raw.T])
         x = _sign_log(raw, medians)
         means, scales = x.mean(axis=0), np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+        lows, highs = (x.min(axis=0), x.max(axis=0)) if self.bounded else (means - np.inf, means + np.inf)
         x = (x - means) / scales
-        weights = [_weights(x, outcome) for outcome in target[taught].T]
-        return FittedLogistic(self.name, self.inputs, medians, means, scales, np.array(weights))
+        weights = np.array([self._weights(x, outcome) for outcome in target[taught].T])
+        return FittedLogistic(self.name, inputs, medians, means, scales, lows, highs, weights)
 
     def load(self, parts: Mapping[str, bytes]) -> FittedLogistic:
         """Return the regression that ``parts`` hold."""
         about = orjson.loads(parts["logistic.json"])
-        medians, means, scales = npy_array(parts["scaling.npy"])
+        medians, means, scales, lows, highs = npy_array(parts["scaling.npy"])
         weights = npy_array(parts["weights.npy"])
-        return FittedLogistic(about["method"], tuple(about["inputs"]), medians, means, scales, weights)
+        return FittedLogistic(about["method"], tuple(about["inputs"]), medians, means, scales, lows, highs, weights)
+
+    def _weights(self, x: Scores, outcome: Vector) -> Vector:
+        known = ~np.isnan(outcome)
+        # only fitting needs scikit-learn: what serves has no use for it
+        from scipy.linalg import LinAlgWarning
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+
+        model = LogisticRegression(C=INVERSE_STRENGTH, max_iter=MAX_ITERATIONS, solver="newton-cholesky")
+        with warnings.catch_warnings():
+            # where inputs repeat each other it goes on with L-BFGS by itself
+            warnings.simplefilter("ignore", LinAlgWarning)
+            warnings.simplefilter("error", ConvergenceWarning)
+            try:
+                model.fit(x[known], outcome[known])
+            except ConvergenceWarning:
+                raise NotConvergedError(
+                    f"{self.name}: no answer after {MAX_ITERATIONS} rounds on {int(known.sum())} examples; look for "
+                    "features with absurd values"
+                ) from None
+        weights: Vector = np.r_[model.coef_[0], model.intercept_]
+        return weights
 
 
 RECENCY = Logistic("recency", ("recency_days",))
 FOUR_NUMBERS = Logistic("rfm_logistic", ("recency_days", "orders", "spend", "tenure_days"))
+WIDE = Logistic("wide_logistic", bounded=True)
 
 
-def _weights(x: NDArray[np.float64], outcome: NDArray[np.float64]) -> NDArray[np.float64]:
-    known = ~np.isnan(outcome)
-    # only fitting needs scikit-learn: what serves has no use for it
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=INVERSE_STRENGTH, max_iter=1000).fit(x[known], outcome[known])
-    weights: NDArray[np.float64] = np.r_[model.coef_[0], model.intercept_]
-    return weights
+def _columns(customers: Customers, inputs: tuple[str, ...]) -> NDArray[np.float32]:
+    return np.stack([customers.column(name) for name in inputs], axis=1)
 
 
-def _columns(customers: Customers, inputs: tuple[str, ...]) -> Matrix:
-    return np.column_stack([customers.column(name) for name in inputs])
-
-
-def _sign_log(raw: Matrix, medians: NDArray[np.float64]) -> NDArray[np.float64]:
-    filled = np.where(np.isnan(raw), medians, raw.astype(np.float64))
-    logged: NDArray[np.float64] = np.sign(filled) * np.log1p(np.abs(filled))
+def _sign_log(raw: NDArray[Any], medians: Vector) -> Scores:
+    # in one order of memory: the same row sums up alike however it came
+    filled = np.ascontiguousarray(np.where(np.isnan(raw), medians, raw.astype(np.float64)))
+    logged: Scores = np.sign(filled) * np.log1p(np.abs(filled))
     return logged

@@ -14,7 +14,7 @@ LOWEST = -1e12
 
 
 class SpendRank(FittedLookalike):
-    """Ranks by spend; where no spend is known at all, by orders."""
+    """Ranks by spend of 90 days, the idle by all they ever spent; where no spend is known at all, by orders."""
 
     method: ClassVar[str] = "spend_rank"
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
-from models.metrics import RECALL_SHARES, BinaryMeasurement, IntervalMeasurement, QueryMeasurement, bootstrap
+from models.metrics import (
+    RECALL_SHARES,
+    BinaryMeasurement,
+    IntervalMeasurement,
+    QueryMeasurement,
+    bootstrap,
+    randomised_position,
+)
 
 # ranks by hand: 0.2 (-), 0.5 (+, -), 0.9 (+)
 TIED = BinaryMeasurement(np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.2, 0.5, 0.5, 0.9]))
@@ -116,29 +123,75 @@ def test_calibration_curve_has_no_empty_bin_when_there_are_few_customers():
     assert observed.tolist() == [0, 1, 0, 1]
 
 
+def dates(actual: list[float], waiting: list[float], *, cut_at: int = 90, position: float = 0.5) -> IntervalMeasurement:
+    """Days that are measured by their order and by their place in the distribution alone."""
+    zeros = np.zeros(len(actual))
+    whole = np.floor(waiting)
+    return IntervalMeasurement(np.array(actual), whole, zeros, zeros, np.array(waiting), zeros + position, cut_at)
+
+
 def test_interval_metrics_are_the_hand_worked_ones():
-    # cut at 90: the third never came (was not expected) in sight
     found = IntervalMeasurement(
         actual=np.array([3.0, 20.0, 90.0, 10.0]),
         expected=np.array([5.0, 10.0, 90.0, 10.0]),
         earliest=np.array([1.0, 2.0, 30.0, 11.0]),
         latest=np.array([9.0, 19.0, 90.0, 12.0]),
+        waiting=np.array([6.0, 12.0, 80.0, 14.0]),
+        position=np.array([0.1, 0.95, 0.5, 0.05]),
         cut_at=90,
     )
     assert found.loss.tolist() == [2, 10, 0, 0]
     assert found.metrics() == {
         "error_days": 12 / 4,
+        # 3 before 10, 20 and 90: right; 10 before 20: wrong; 10 and 20 before 90: right
+        "c_index": 5 / 6,
         "range_coverage": 2 / 4,
         "range_width_days": (8 + 17 + 60 + 1) / 4,
     }
     weighted = found.metrics(np.array([1.0, 3.0, 0.0, 0.0]))
-    assert weighted == {"error_days": 8.0, "range_coverage": 0.25, "range_width_days": (8 + 3 * 17) / 4}
+    assert weighted == {"error_days": 8.0, "c_index": 1.0, "range_coverage": 0.25, "range_width_days": (8 + 3 * 17) / 4}
 
 
-def test_interval_ends_belong_to_the_range():
-    day = np.array([5.0, 5.0])
-    found = IntervalMeasurement(day, day, np.array([5.0, 1.0]), np.array([9.0, 5.0]), 90)
-    assert found.metrics()["range_coverage"] == 1
+def test_the_c_index_knows_no_order_between_days_that_are_equal_or_beyond_sight():
+    assert dates([5, 90, 90], [10, 20, 30]).metrics()["c_index"] == 1
+    assert dates([5, 5, 9], [20, 10, 30]).metrics()["c_index"] == 1
+    # equally expected: half a pair
+    assert dates([5, 90], [20, 20]).metrics()["c_index"] == 0.5
+    assert math.isnan(dates([90, 90], [10, 20]).metrics()["c_index"])
+    assert math.isnan(dates([5, 5], [10, 20]).metrics()["c_index"])
+
+
+@pytest.mark.parametrize("cut_at", [30, 90, 1000])
+def test_the_c_index_is_the_share_of_pairs_in_the_right_order(cut_at):
+    rng = np.random.default_rng(2)
+    step = -(-cut_at // 400)
+    actual = np.minimum(rng.integers(0, cut_at // step + 5, 150) * step, cut_at).astype(float)
+    waiting = rng.integers(0, 400, 150) / 400 * cut_at + 1e-9
+    weights = rng.integers(0, 3, 150).astype(float)
+    right = pairs = 0.0
+    for one in range(150):
+        for other in range(150):
+            if actual[one] < min(actual[other], cut_at):
+                mass = weights[one] * weights[other]
+                pairs += mass
+                right += mass * (waiting[one] < waiting[other]) + mass / 2 * (waiting[one] == waiting[other])
+    assert dates(actual, waiting, cut_at=cut_at).metrics(weights)["c_index"] == pytest.approx(right / pairs)
+
+
+def test_a_range_covers_what_it_says_when_every_probability_is_right():
+    rng = np.random.default_rng(3)
+    # days 0, 1, 2, ... come with probability 0.3 each for those who have not come: whole days hold more than 80 %
+    came = rng.geometric(0.3, 20_000) - 1
+    before, through = 1 - 0.7**came, 1 - 0.7 ** (came + 1)
+    position = randomised_position(before, through)
+    assert ((before <= position) & (position <= through)).all()
+    assert np.histogram(position, 10, (0, 1))[0] / 20_000 == pytest.approx(np.full(10, 0.1), abs=0.01)
+    np.testing.assert_array_equal(position, randomised_position(before, through))
+
+
+@pytest.mark.parametrize(("position", "covered"), [(0.05, 0), (0.1, 1), (0.9, 1), (0.95, 0)])
+def test_a_day_is_covered_when_it_lies_between_the_shares_of_the_range(position, covered):
+    assert dates([5.0], [5.0], position=position).metrics()["range_coverage"] == covered
 
 
 def test_bootstrap_interval_holds_the_value_and_narrows_when_there_are_more_customers():

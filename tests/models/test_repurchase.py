@@ -75,19 +75,24 @@ def test_no_probability_falls_when_the_horizon_grows():
 def test_the_next_order_is_expected_where_the_curve_reaches_the_share():
     # 0.5 is reached within exactly 14 days: on day 13
     assert days(CURVE, 0.5) == [13]
-    # 0.7 is halfway between 0.6 within 30 days and 0.8 within 60: within 45 days, on day 44
-    assert days(CURVE, 0.7) == [44]
-    # 0.2 is halfway between 3 and 7 days: within 5 days, on day 4
+    # 0.7 between 0.6 within 30 days and 0.8 within 60: ln(.4 / .3) of ln(.4 / .2), within 42.5 days, on day 42
+    assert days(CURVE, 0.7) == [42]
+    # 0.2 between 0.1 within 3 days and 0.3 within 7: ln(.9 / .8) of ln(.9 / .7), within 4.9 days, on day 4
     assert days(CURVE, 0.2) == [4]
-    # 0.9 is two thirds of the way from 60 to 90 days: within 80 days, on day 79
-    assert days(CURVE, 0.9) == [79]
+    # 0.9 is halfway from 60 to 90 days: .2, .1, .05 are silent; within 75 days, on day 74
+    assert days(CURVE, 0.9) == [74]
 
 
 def test_the_next_order_is_expected_on_day_0_when_the_curve_starts_steeply():
     # 0.1 of 0.9 within 3 days: within a third of a day
     assert days(np.array([[0.9, 0.9, 0.9, 0.9, 0.9, 0.9]]), 0.1) == [0]
-    # 0.5 of 1 within 3 days: within a day and a half, on day 1
-    assert days(np.ones((1, 6)), 0.5) == [1]
+    # 0.7 of 0.9 within 3 days: within 1.6 days, on day 1
+    assert days(np.array([[0.9, 0.9, 0.9, 0.9, 0.9, 0.9]]), 0.7) == [1]
+
+
+def test_the_next_order_is_expected_at_once_when_it_is_certain():
+    assert days(np.ones((1, 6)), 0.5) == [0]
+    assert days(np.ones((1, 6)), 0.9) == [0]
 
 
 def test_the_next_order_is_not_expected_when_the_curve_ends_below_the_share():
@@ -108,9 +113,9 @@ def test_figures_are_probabilities_by_horizon_and_dates_of_each_customers_own_as
         "probability_30d": [0.6, 0.0],
         "probability_90d": [0.95, 0.2],
         "next_order_expected": [date(2018, 1, 14), None],
-        # 0.1 is reached within 3 days: on day 2; and halfway from 60 to 90 days: on day 74, over a leap day
+        # 0.1 is reached within 3 days: on day 2; and ln(.9) of ln(.8) from 60 to 90 days: on day 74, over a leap day
         "next_order_earliest": [date(2018, 1, 3), date(2016, 5, 12)],
-        "next_order_latest": [date(2018, 3, 21), None],
+        "next_order_latest": [date(2018, 3, 16), None],
     }
 
 
@@ -189,8 +194,24 @@ def test_the_next_orders_day_is_measured_up_to_the_longest_horizon():
     assert found.actual.tolist() == [10, 90, 90]
     assert found.expected.tolist() == [13, 13, 90]
     assert found.earliest.tolist() == [2, 2, 90]
-    assert found.latest.tolist() == [79, 79, 90]
+    assert found.latest.tolist() == [74, 74, 90]
     assert found.loss.tolist() == [3, 77, 0]
+    # day 10 lies between 10 and 11 days, of which 7 hold 0.3 and 14 hold 0.5; whoever did not come lies above the rest
+    within_10, within_11 = (1 - 0.7 * (0.5 / 0.7) ** (part / 7) for part in (3, 4))
+    assert within_10 < found.position[0] < within_11
+    assert 0.95 < found.position[1] < 1
+    assert 0 < found.position[2] < 1
+    assert found.waiting[2] == 90
+
+
+def test_the_mean_waiting_time_is_the_sum_of_the_silent_days():
+    # within 1, 2, ... days with probability 0.2, 0.36, ...: .8 + .64 + ... + .8 ** 90
+    curve = 1 - 0.8 ** np.array([REPURCHASE.horizons], float)
+    customers = people(recency_days=[1])
+    known = Examples(customers, {col.NEXT_ORDER_DAYS: np.array([10.0])}, date(2018, 4, 11))
+    found = REPURCHASE.measure(Fixed(curve.tolist()), known, REPURCHASE.tasks[-1])
+    assert found.waiting == pytest.approx([4 * (1 - 0.8**90)])
+    assert 1 - 0.8**10 < found.position[0] < 1 - 0.8**11
 
 
 def test_a_horizon_is_measured_by_its_own_output():

@@ -56,7 +56,7 @@ def test_curves_are_finite_when_only_one_class_is_there(outcome):
 
 
 def test_error_within_counts_customers_by_days_off():
-    measurement = IntervalMeasurement(np.array([3.0, 5, 7]), np.array([3.0, 4, 10]), np.zeros(3), np.full(3, 9.0), 4)
+    measurement = IntervalMeasurement(np.array([3.0, 5, 7]), np.array([3.0, 4, 10]), *np.zeros((4, 3)), 4)
     assert curves.error_within(measurement).y == pytest.approx([1 / 3, 2 / 3, 2 / 3, 1, 1])
 
 

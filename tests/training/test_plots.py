@@ -36,7 +36,7 @@ def test_every_plot_of_probabilities_is_a_png():
 
 
 def test_a_date_has_the_plot_of_its_error():
-    dates = IntervalMeasurement(np.array([3.0, 5]), np.array([3.0, 4]), np.zeros(2), np.full(2, 9.0), 9)
+    dates = IntervalMeasurement(np.array([3.0, 5]), np.array([3.0, 4]), *np.zeros((4, 2)), 9)
     drawn = plots({"ours": dates}, methods=("ours",), chosen="ours", title="t")
     assert list(drawn) == ["error"]
     assert drawn["error"].startswith(PNG)

@@ -1,15 +1,18 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 
-from models.errors import ConcurrentChangeError
+from models.churn import Churn
+from models.errors import ConcurrentChangeError, NotConvergedError
 from models.settings import load_settings
 from tests.commands import Command
 from training.promote import make_champion
-from training.registry import CHALLENGER, CHAMPION
-from training.tracking import Tracker
+from training.registry import CHALLENGER, CHAMPION, Version
+from training.run import Trainer
+from training.tracking import CARD, Tracker
 
 
 @pytest.fixture
@@ -124,6 +127,87 @@ def test_a_version_is_refused_when_its_number_is_none(command: Command, own_shop
     said = command("promote", "churn", "--version", 0, "--workspace", own_shop)
     assert said.code == 2
     assert "--version" in said.err
+
+
+@pytest.fixture
+def bg_nbd_without_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = Churn.fit
+
+    def fit_or_fail(self: Churn, method: str, *what: Any, **more: Any) -> Any:
+        if method == "bg_nbd":
+            raise NotConvergedError("bg_nbd found no answer in 100 steps")
+        return fit(self, method, *what, **more)
+
+    monkeypatch.setattr(Churn, "fit", fit_or_fail)
+
+
+@pytest.fixture
+def bg_nbd_champion(command: Command, own_shop: Path, tracker: Tracker) -> Version:
+    assert command("train", "churn", "--method", "bg_nbd", "--workspace", own_shop).code == 0
+    version = tracker.require_alias("churn", CHALLENGER)
+    tracker.set_alias("churn", CHAMPION, version.version)
+    tracker.delete_alias("churn", CHALLENGER)
+    return tracker.require_alias("churn", CHAMPION)
+
+
+def test_a_challenger_is_promoted_when_a_rival_and_the_champion_do_not_converge(
+    command: Command, own_shop: Path, tracker: Tracker, bg_nbd_champion: Version, bg_nbd_without_answer: None
+) -> None:
+    trained = command("train", "churn", "--workspace", own_shop)
+    assert trained.code == 0
+    assert "bg_nbd is left out: bg_nbd found no answer in 100 steps" in trained.out.replace("\n", " ")
+    challenger = tracker.require_alias("churn", CHALLENGER)
+    card = tracker.download_artifact_folder(challenger.run_id, CARD, _new(own_shop / "card")).read_text()
+    assert "bg_nbd is left out: bg_nbd found no answer in 100 steps" in card
+    said = command("promote", "churn", "--workspace", own_shop, "--json")
+    assert said.code == 0
+    (line,) = json.loads(said.out)
+    assert "champion is not compared: bg_nbd found no answer in 100 steps" in line["sentence"]
+    assert [each for each in line["table"] if "not compared" in each] == [
+        "bg_nbd is not compared: bg_nbd found no answer in 100 steps",
+        "champion is not compared: bg_nbd found no answer in 100 steps",
+    ]
+    assert tracker.evaluated(tracker.require_alias("churn", CHAMPION)) == tracker.version("churn", challenger.version)
+
+
+def test_a_challenger_is_promoted_when_the_champions_method_is_no_more(
+    command: Command, own_shop: Path, tracker: Tracker, bg_nbd_champion: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tuple(method for method in Churn.candidates if method.name != "bg_nbd")
+    monkeypatch.setattr(Churn, "candidates", left)
+    assert command("train", "churn", "--workspace", own_shop).code == 0
+    said = command("promote", "churn", "--workspace", own_shop, "--json")
+    assert said.code == 0
+    assert "champion is not compared: churn has no method 'bg_nbd'; it has" in json.loads(said.out)[0]["sentence"]
+
+
+def test_nothing_is_registered_when_the_method_that_was_asked_for_does_not_converge(
+    command: Command, own_shop: Path, tracker: Tracker, bg_nbd_without_answer: None
+) -> None:
+    before = tracker.versions("churn")
+    said = command("train", "churn", "--method", "bg_nbd", "--workspace", own_shop)
+    assert said.code == 2
+    assert said.err.splitlines()[-1] == "foresell: churn: bg_nbd found no answer in 100 steps"
+    assert tracker.versions("churn") == before
+
+
+def test_nothing_is_registered_when_the_challenger_does_not_converge_on_every_closed_window(
+    command: Command, own_shop: Path, tracker: Tracker, bg_nbd_champion: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert command("train", "churn", "--method", "bg_nbd", "--workspace", own_shop).code == 0
+    before = tracker.versions("churn")
+    artifact = Trainer.artifact
+
+    def without_answer(self: Trainer, method: str, limit: Any, choices: Any = None) -> Any:
+        if limit == self.plan.end:
+            raise NotConvergedError("bg_nbd found no answer in 100 steps")
+        return artifact(self, method, limit, choices)
+
+    monkeypatch.setattr(Trainer, "artifact", without_answer)
+    said = command("promote", "churn", "--workspace", own_shop)
+    assert said.code == 2
+    assert said.err.splitlines()[-1] == "foresell: churn: bg_nbd found no answer in 100 steps"
+    assert tracker.versions("churn") == before
 
 
 def _new(folder: Path) -> Path:

@@ -1,10 +1,42 @@
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
 import numpy as np
 import pytest
 
-from models.prediction import Task
-from training.run import choose
+from models import prediction_named
+from models.errors import NotConvergedError
+from models.prediction import Examples, Task
+from models.settings import Settings, load_settings
+from tests.shop import open_shop
+from training.ingest import ensure_tables
+from training.run import Trainer, choose, train
 
 TASKS = (Task("h7", 7), Task("h30", 30), Task("date", 30, chooses=False))
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return load_settings(open_shop(tmp_path_factory.mktemp("shop")))
+
+
+@pytest.fixture
+def new_trainer(shop: Settings) -> Callable[[str], Trainer]:
+    intake = ensure_tables(shop, today=date(2026, 11, 1))
+    return lambda name: Trainer(shop, prediction_named(name, shop.models), intake)
+
+
+def without_answer(trainer: Trainer, *methods: str) -> Callable[..., Any]:
+    """Return a ``fit`` of the trainer's prediction in which some methods do not converge."""
+    fit = trainer.prediction.fit
+
+    def fit_or_fail(method: str, *what: Any, **more: Any) -> Any:
+        if method in methods:
+            raise NotConvergedError(f"{method} found no answer in 100 steps")
+        return fit(method, *what, **more)
+
+    return fit_or_fail
 
 
 def losses(first: float, second: float, third: float = 0.0) -> dict[str, np.ndarray]:
@@ -36,3 +68,58 @@ def test_each_task_weighs_the_same_when_they_have_different_numbers_of_customers
 def test_a_task_that_does_not_choose_changes_nothing(third: float) -> None:
     validation = {"trees": losses(0.2, 0.3, third), "simple": losses(0.3, 0.3)}
     assert choose(("trees", "simple"), TASKS, validation, margin=0.002) == "trees"
+
+
+def test_a_method_is_left_out_and_marked_when_it_does_not_converge(
+    new_trainer: Callable[[str], Trainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = new_trainer("churn")
+    monkeypatch.setattr(trainer.prediction, "fit", without_answer(trainer, "bg_nbd"))
+    outcome = train(trainer)
+    assert outcome.left_out == {"bg_nbd": "bg_nbd found no answer in 100 steps"}
+    assert set(outcome.validation) == set(outcome.test) == set(outcome.figures) == set(outcome.methods)
+    assert set(outcome.methods) == set(trainer.prediction.methods) - {"bg_nbd"}
+    assert outcome.method not in outcome.others
+    assert outcome.summary.endswith("; bg_nbd is left out: bg_nbd found no answer in 100 steps")
+
+
+def test_the_method_that_was_asked_for_is_not_replaced_when_it_does_not_converge(
+    new_trainer: Callable[[str], Trainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = new_trainer("churn")
+    monkeypatch.setattr(trainer.prediction, "fit", without_answer(trainer, "bg_nbd"))
+    with pytest.raises(NotConvergedError, match=r"\Abg_nbd found no answer in 100 steps\Z"):
+        train(trainer, "bg_nbd")
+
+
+@pytest.mark.parametrize("name", ["churn", "next-best-product"])
+def test_training_is_refused_in_one_line_when_no_method_converges(
+    new_trainer: Callable[[str], Trainer], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    trainer = new_trainer(name)
+    monkeypatch.setattr(trainer.prediction, "fit", without_answer(trainer, *trainer.prediction.methods))
+    with pytest.raises(NotConvergedError, match=rf"\A{name}: no method converged: [^\n]+; [^\n]+\Z"):
+        train(trainer)
+
+
+def test_the_next_best_is_chosen_when_the_best_does_not_converge_on_the_newest_windows(
+    new_trainer: Callable[[str], Trainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = new_trainer("repurchase")
+    fit, best = trainer.prediction.fit, []
+    newest, longest = max(trainer.plan.test.values()), trainer.prediction.tasks[-1].horizon
+
+    def fit_or_fail(method: str, examples: Examples, *, horizon: int, **more: Any) -> Any:
+        # each horizon is measured by a fit of its own; this is the one that would be served
+        if (examples.limit, horizon) == (newest, longest) and not best:
+            best.append(method)
+            raise NotConvergedError(f"{method} found no answer in 100 steps")
+        return fit(method, examples, horizon=horizon, **more)
+
+    monkeypatch.setattr(trainer.prediction, "fit", fit_or_fail)
+    outcome = train(trainer)
+    assert list(outcome.left_out) == best
+    assert outcome.method not in best
+    assert outcome.artifact.fitted.method == outcome.method
+    assert outcome.figures.keys() == set(outcome.methods)
+    assert outcome.paired.keys() == set(outcome.others)

@@ -30,11 +30,13 @@ def served_shop(
     products: bool = True,
     channels: Channels | None = None,
     settings: FeatureSettings | None = None,
+    strangers: int = 1,
 ) -> Served:
-    """Fit a method on the shop's own customers and serve them."""
+    """Fit a method on the shop's own customers and serve them; the last ``strangers`` of them never ordered."""
     settings = settings or FeatureSettings()
     names = tuple(feature.name for feature in catalogue(settings))
-    store = _store(folder, _features(names, rich_seeds), names, settings, products=products, channels=channels)
+    drawn = _features(names, rich_seeds, strangers)
+    store = _store(folder, drawn, names, settings, products=products, channels=channels, strangers=strangers)
     rows = np.arange(PEOPLE)
     as_of = np.full(PEOPLE, np.datetime64(AS_OF, "D"))
     customers = Customers(store.ids_at(rows), as_of, store.features_at(rows), names, store.histories_at(rows, as_of))
@@ -53,8 +55,8 @@ def served_shop(
     )
 
 
-def _features(names: Sequence[str], rich_seeds: bool) -> np.ndarray:
-    """Noise; where ``rich_seeds`` the even customers spend more. The last one never ordered."""
+def _features(names: Sequence[str], rich_seeds: bool, strangers: int) -> np.ndarray:
+    """Noise; where ``rich_seeds`` the even customers spend more. Of the last ones nothing is known."""
     rng = np.random.default_rng(4)
     drawn = rng.uniform(1, 10, (PEOPLE, len(names))).astype(np.float32)
     for position, name in enumerate(names):
@@ -62,7 +64,7 @@ def _features(names: Sequence[str], rich_seeds: bool) -> np.ndarray:
             drawn[:, position] = rng.integers(0, 2, PEOPLE)
         if rich_seeds and name.startswith("spend"):
             drawn[0::2, position] *= 4
-    drawn[-1] = np.nan
+    drawn[-strangers:] = np.nan
     return drawn
 
 
@@ -73,9 +75,11 @@ def _store(folder: Path, features: np.ndarray, names: Sequence[str], settings: F
         table = pa.table(
             {col.PRODUCT_ID: ["bread", "soap"], col.DEPARTMENT: ["food", "home"], col.CATEGORY: ["bakery", "care"]}
         )
-        customers = np.repeat(np.arange(PEOPLE), 3)
+        # a single stranger has bought, and the sale is not in the features
+        buyers = PEOPLE if more["strangers"] == 1 else PEOPLE - more["strangers"]
+        customers = np.repeat(np.arange(buyers), 3)
         items = np.where(customers % 2 == 0, 1, 0)
-        bought = purchases_of(customers.tolist(), items.tolist(), np.tile([1, 2, 3], PEOPLE).tolist(), count=PEOPLE)
+        bought = purchases_of(customers.tolist(), items.tolist(), np.tile([1, 2, 3], buyers).tolist(), count=PEOPLE)
     ids = [f"{number:03d}" for number in range(PEOPLE)]
     batch = pa.RecordBatch.from_pydict({col.CUSTOMER_ID: ids, **dict(zip(names, features.T, strict=True))})
     write_store(

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from models.errors import InvalidRequestError
 from models.lookalike import audience, within
 from models.lookalike.answer import find_audience
-from models.lookalike.audience import Ranked, best, folds_of
+from models.lookalike.audience import Ranked, best, folds_of, wilson
 from models.lookalike.messages import AudienceQuery, LookalikeRequest, LookalikeResponse
 from models.prediction import Served
 from models.purchases import channels_of
@@ -203,7 +203,13 @@ def test_it_is_said_when_the_expected_quality_is_empty(served: Served) -> None:
             "seeds: 5 of 20 different seeds are known to the store, at least 20 are needed",
             "seeds",
         ),
+        (
+            {"seeds": [*SEEDS[:5], *(f"x{number}" for number in range(15))], "include_seeds": True},
+            "seeds: 5 of 20 different seeds are known to the store, at least 20 are needed; check the ids or send more",
+            "seeds",
+        ),
         ({"seeds": SEEDS[:10] * 5}, "seeds: 10 of 10 different seeds are known", "seeds"),
+        ({"seeds": NAMES[:1] * 500}, "seeds: 1 of 1 different seeds are known to the store", "seeds"),
         ({"seeds": NAMES}, f"seeds: they are all {PEOPLE} customers of the store", "seeds"),
         ({"seeds": NAMES, "include_seeds": True}, f"seeds: they are all {PEOPLE} customers of the store", "seeds"),
         ({"within": ["nobody"]}, "within: none of the 1 customers is in the store", "within"),
@@ -345,3 +351,38 @@ def test_folds_are_as_large_as_each_other(count: int, folds: int) -> None:
     sizes = np.bincount(folds_of(count))
     assert len(sizes) == folds
     assert sizes.max() - sizes.min() <= 1
+
+
+def test_seeds_who_never_ordered_are_answered(tmp_path: Path) -> None:
+    shop = served_shop(tmp_path, "seed_logistic", strangers=40)
+    strangers = NAMES[-40:]
+    answer = ask(shop, seeds=strangers[:20], size=20)
+    # nothing is known of them but that they bought nothing
+    assert len(set(found(answer)) & set(strangers)) >= 10
+    assert all(np.isfinite(member.score) for member in answer.audience)
+    json.dumps(answer.model_dump(mode="json"), allow_nan=False)
+
+
+def test_a_category_that_seeds_like_is_a_trait_in_words(tmp_path: Path) -> None:
+    shop = served_shop(tmp_path, "seed_logistic", strangers=100)
+    # of the even customers some are strangers who bought nothing
+    taste = next(trait for trait in ask(shop, size=10).traits if trait.group == "taste")
+    assert taste.text.startswith("Taste: purchases of care: typically 3 against 0, higher than usual (")
+    assert taste.direction == "higher"
+
+
+def test_one_answer_is_another_bit_for_bit(served: Served) -> None:
+    assert ask(served, size=250) == ask(served, size=250)
+    assert ask(served, size=250, seeds=SEEDS[::-1]) == ask(served, size=250)
+
+
+def test_the_interval_of_a_share_is_the_hand_worked_one() -> None:
+    # 10 of 40: (.25 + 1.92 / 40) / 1.096 +- 1.96 x sqrt(.25 x .75 / 40 + .96 / 1600) / 1.096
+    low, high = wilson(np.array([0.25, 0.0, 1.0]), 40)
+    np.testing.assert_allclose(low, [0.1419, 0.0, 0.9124], atol=1e-4)
+    np.testing.assert_allclose(high, [0.4019, 0.0876, 1.0], atol=1e-4)
+
+
+def test_the_interval_holds_the_expected_recall(served: Served) -> None:
+    for point in ask(served, size=60).quality:
+        assert point.expected_recall_low <= point.expected_recall <= point.expected_recall_high

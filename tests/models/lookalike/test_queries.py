@@ -7,7 +7,7 @@ import pytest
 
 from models import columns as col
 from models.errors import NotEnoughDataError
-from models.lookalike.queries import ANY_ORDER, area, draw_queries, recalls, window_buyers
+from models.lookalike.queries import ANY_ORDER, area, draw_queries, past_lists, recalls, window_buyers
 from models.metrics import RECALL_SHARES
 from models.prediction import Examples
 from models.purchases import Histories, purchases_of
@@ -55,6 +55,20 @@ def test_only_those_who_never_bought_it_take_part_when_new_buyers_are_wanted() -
 def test_the_queries_are_the_same_whenever_they_are_drawn() -> None:
     one, two = (draw_queries(examples(), col.CATEGORY, new=False, **OPTIONS)[0] for _ in range(2))
     np.testing.assert_array_equal(one.seeds, two.seeds)
+
+
+def test_past_lists_are_the_buyers_and_the_new_buyers_of_each_category() -> None:
+    (everybody, bought), (newcomers, bought_new) = past_lists(examples(), col.CATEGORY, horizon=30, active_days=180)
+    assert (everybody.sum(), bought.sum(), newcomers.sum(), bought_new.sum()) == (190, 100, 150, 60)
+    assert set(np.flatnonzero(bought_new)) == set(range(40, 100))
+
+
+def test_past_lists_are_those_who_order_soon_when_there_are_no_products() -> None:
+    given = examples()
+    given = replace(given, customers=replace(given.customers, histories=None))
+    # all orders come on the third day: a tenth of 30 days holds none of them
+    lists = past_lists(given, col.CATEGORY, horizon=30, active_days=180)
+    assert [int(members.sum()) for _, members in lists] == [100] * 5
 
 
 def test_orders_are_asked_for_when_there_are_no_products() -> None:

@@ -7,6 +7,7 @@ from models.next_best_product import candidates as module
 from models.next_best_product.affinity import affinity_of
 from models.next_best_product.asking import Asked
 from models.next_best_product.candidates import FEATURES, GROUPS, Generators
+from models.next_best_product.neighbourhood import neighbourhood_of
 from models.next_best_product.neighbours import similar_items, together
 from models.next_best_product.profiles import Profiles, profiles_of
 from models.next_best_product.statistics import statistics_of
@@ -25,7 +26,11 @@ def generators() -> Generators:
     sold = events(LINES, customers=8)
     known = profiles_of(sold)
     return Generators(
-        statistics_of(sold), similar_items(known), together(sold), affinity_of(known, np.ones(len(known.item)))
+        statistics_of(sold),
+        similar_items(known),
+        together(sold),
+        affinity_of(known, np.ones(len(known.item))),
+        neighbourhood_of(known, known.recent, within_days=90),
     )
 
 

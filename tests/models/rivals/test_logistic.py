@@ -33,6 +33,7 @@ def test_a_score_is_the_hand_worked_one():
     # sign-log: ln 1 = 0, ln(1 + 3) ; the null is filled with the median 3
     fitted = FittedLogistic(
         "hand", ("spend",), medians=np.array([3.0]), means=np.array([np.log(2)]), scales=np.array([2.0]),
+        lows=np.array([-np.inf]), highs=np.array([np.inf]),
         weights=np.array([[1.0, 0.5], [0.0, 0.0]]),
     )  # fmt: skip
     x = (np.log(4) - np.log(2)) / 2

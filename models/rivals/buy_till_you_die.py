@@ -1,0 +1,109 @@
+"""What the buy-till-you-die models share: repeat orders as they count them, whom they learn from, how they are fitted.
+
+Schmittlein, D. C., Morrison, D. G. and Colombo, R. (1987), Counting your customers: who are they and what will they do
+next? Management Science 33(1): while customers are alive they order at a rate of their own; at some moment, which
+nobody sees, they are gone.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import OptimizeResult, minimize
+
+from models.errors import NotConvergedError, NotEnoughDataError
+from models.methods import MIN_EXAMPLES
+from models.prediction import Customers
+
+MAX_CUSTOMERS = 6_000
+DAYS_A_WEEK = 7
+# keeps the drop-out parameters finite where nobody seems to drop out
+PENALTY = 1e-5
+MAX_STEPS = 1_000
+# logarithms beyond which a parameter, or one over it, is no longer a double
+FARTHEST = 700
+
+Vector = NDArray[np.float64]
+
+
+def newest_histories(customers: Customers, *, seed: int) -> tuple[Vector, Vector, Vector]:
+    """Return the repeat orders of those who have ordered by the newest cutoff, ``MAX_CUSTOMERS`` of them drawn.
+
+    Everyone is drawn from: fitted on the recently active alone, the models take nobody to be gone.
+
+    Raises
+    ------
+    NotEnoughDataError
+        Fewer than ``MIN_EXAMPLES`` customers have ordered.
+    """
+    newest = customers.take(customers.as_of == customers.as_of.max())
+    ordered = newest.take(newest.column("orders") > 0)
+    if len(ordered) < MIN_EXAMPLES:
+        raise NotEnoughDataError(
+            f"{len(ordered)} customers with an order at the newest cutoff, at least {MIN_EXAMPLES} are needed: "
+            "bring more customers, or a longer history"
+        )
+    rows = np.random.default_rng(seed).permutation(len(ordered))[:MAX_CUSTOMERS]
+    return repeat_orders(ordered.take(np.sort(rows)))
+
+
+def repeat_orders(customers: Customers) -> tuple[Vector, Vector, Vector]:
+    """Return what the models know of each customer; NaN for somebody who never ordered.
+
+    Returns
+    -------
+    x : float64 array, shape (n,)
+        Repeat orders: all but the first.
+    t_x : float64 array, shape (n,)
+        Weeks from the first order to the last.
+    T : float64 array, shape (n,)
+        Weeks from the first order to as_of.
+    """
+    orders, recency, tenure = (
+        customers.column(name).astype(np.float64) for name in ("orders", "recency_days", "tenure_days")
+    )
+    # a reason sets one group to its median: the last order may then lie before the first
+    between = np.maximum(tenure - recency, 0)
+    return orders - 1, between / DAYS_A_WEEK, tenure / DAYS_A_WEEK
+
+
+def most_likely(
+    name: str, log_likelihood: Callable[..., Vector], starts: Sequence[Sequence[float]]
+) -> tuple[float, float, float, float]:
+    """Return the four positive parameters with the highest mean log-likelihood, less a small penalty.
+
+    Parameters
+    ----------
+    name : str
+        The method, for the message.
+    log_likelihood : callable
+        Takes the four parameters, returns each customer's log-likelihood.
+    starts : sequence of sequence of float
+        Where to begin, as logarithms.
+
+    Raises
+    ------
+    NotConvergedError
+        Says what was tried.
+    """
+
+    def loss(logs: Vector) -> float:
+        return float(-log_likelihood(*np.exp(logs)).mean() + PENALTY * (logs**2).sum())
+
+    with np.errstate(all="ignore"):  # a step too far gives no number, and is not taken
+        found = [minimize(loss, np.array(start), method="L-BFGS-B") for start in starts]
+        best = min(found, key=_height)
+        if not best.success and np.isfinite(best.fun):
+            # slower, and not misled by slopes that are differences of nearly equal figures
+            best = minimize(loss, best.x, method="Nelder-Mead", options={"maxiter": MAX_STEPS})
+    if not (best.success and np.isfinite(best.fun) and (np.abs(best.x) < FARTHEST).all()):
+        raise NotConvergedError(
+            f"{name} did not converge: neither L-BFGS-B from {len(starts)} starts nor Nelder-Mead found a highest "
+            f"likelihood ({best.message})"
+        )
+    first, second, third, fourth = np.exp(best.x).tolist()
+    return first, second, third, fourth
+
+
+def _height(result: OptimizeResult) -> float:
+    return float(result.fun) if np.isfinite(result.fun) else np.inf

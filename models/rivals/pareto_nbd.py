@@ -1,0 +1,189 @@
+"""Pareto/NBD: the first buy-till-you-die model, scored as P(an order within H days).
+
+Schmittlein, D. C., Morrison, D. G. and Colombo, R. (1987), Counting your customers: who are they and what will they do
+next? Management Science 33(1); written down as in Fader, P. S. and Hardie, B. G. S. (2005), A note on deriving the
+Pareto/NBD model and related expressions. While a customer is alive, orders come at a rate drawn from Gamma(r, alpha);
+the customer drops out at any time, at a rate drawn from Gamma(s, beta).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from models.parts import npy_array, npy_bytes
+from models.prediction import Customers, Scores
+from models.rivals.buy_till_you_die import DAYS_A_WEEK, Vector, most_likely, newest_histories, repeat_orders
+
+STARTS = ((0.0, 0.0, 0.0, 0.0), (0.0, 1.0, -1.0, 2.0))
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(32)
+# a factor of exp(-40) is nothing beside 1 in the doubles that are summed
+VANISHED = 40.0
+# a smaller power leaves something over any time there is
+LEAST_POWER = 0.1
+TINY = np.finfo(np.float64).tiny
+
+
+@dataclass(frozen=True)
+class FittedParetoNBD:
+    """Fitted parameters.
+
+    Parameters
+    ----------
+    r, alpha, s, beta : float
+        Parameters; time in weeks.
+    horizons : tuple of int, length k
+        Days.
+    silence : bool
+        Score P(no order) in place of P(an order).
+    """
+
+    r: float
+    alpha: float
+    s: float
+    beta: float
+    horizons: tuple[int, ...]
+    silence: bool
+    method: str = "pareto_nbd"
+
+    @property
+    def choices(self) -> Mapping[str, Any]:
+        """Nothing is chosen."""
+        return {}
+
+    def alive(self, x: Vector, t_x: Vector, T: Vector) -> Vector:
+        """Return the probability that each customer has not dropped out by now, shape (n,)."""
+        log_alive, log_gone = _log_fates(self.r, self.alpha, self.s, self.beta, x=x, t_x=t_x, T=T)
+        probability: Vector = 1 / (1 + np.exp(np.minimum(log_gone - log_alive, 700)))
+        return probability
+
+    def score(self, customers: Customers) -> Scores:
+        """Return the probability within each horizon, shape (n, k); NaN for somebody who never ordered.
+
+        Notes
+        -----
+        Somebody who is alive orders for the first time t weeks from now, and not after dropping out, with the density
+        (r + x) / (alpha + T) * (1 + t / (alpha + T)) ** -(r + x + 1) * (1 + t / (beta + T)) ** -s.
+        """
+        x, t_x, T = repeat_orders(customers)
+        rate = (self.r + x) / (self.alpha + T)
+        columns = [
+            rate * _integral(self.alpha + T, self.r + x + 1, self.beta + T, self.s, np.full(len(x), days / DAYS_A_WEEK))
+            for days in self.horizons
+        ]
+        within: Scores = self.alive(x, t_x, T)[:, None] * np.minimum(np.column_stack(columns), 1)
+        return 1 - within if self.silence else within
+
+    def parts(self) -> Mapping[str, bytes]:
+        """Return the four parameters, the horizons and which side is scored."""
+        return {
+            "parameters.npy": npy_bytes(np.array([self.r, self.alpha, self.s, self.beta])),
+            "horizons.npy": npy_bytes(np.array(self.horizons)),
+            "silence.npy": npy_bytes(np.array(self.silence)),
+        }
+
+
+@dataclass(frozen=True)
+class ParetoNBD:
+    """Fits on the histories of everyone at the newest cutoff: it learns from no label, and not from the active alone.
+
+    Parameters
+    ----------
+    silence : bool
+        The event is no order within the horizon.
+    """
+
+    silence: bool
+    name: str = "pareto_nbd"
+
+    def fit(
+        self,
+        customers: Customers,
+        target: Scores,
+        *,
+        horizons: Sequence[int],
+        seed: int,
+        choices: Mapping[str, Any] | None = None,
+    ) -> FittedParetoNBD:
+        """Fit as ``models.methods.Method`` says.
+
+        Raises
+        ------
+        NotEnoughDataError
+            Fewer than ``MIN_EXAMPLES`` customers have ordered.
+        NotConvergedError
+            The likelihood has no maximum that was found.
+        """
+        r, alpha, s, beta = fit_parameters(*newest_histories(customers, seed=seed))
+        return FittedParetoNBD(r, alpha, s, beta, tuple(horizons), self.silence)
+
+    def load(self, parts: Mapping[str, bytes]) -> FittedParetoNBD:
+        """Return the fit that ``parts`` hold."""
+        r, alpha, s, beta = (float(value) for value in npy_array(parts["parameters.npy"]))
+        horizons = tuple(int(days) for days in npy_array(parts["horizons.npy"]))
+        return FittedParetoNBD(r, alpha, s, beta, horizons, bool(npy_array(parts["silence.npy"])))
+
+
+def fit_parameters(x: Vector, t_x: Vector, T: Vector) -> tuple[float, float, float, float]:
+    """Return the maximum-likelihood r, alpha, s, beta.
+
+    Parameters
+    ----------
+    x, t_x, T : float64 arrays, shape (n,)
+        As ``models.rivals.buy_till_you_die.repeat_orders`` gives them.
+
+    Raises
+    ------
+    NotConvergedError
+        The likelihood has no maximum that was found.
+    """
+
+    def likelihood(r: float, alpha: float, s: float, beta: float) -> Vector:
+        return log_likelihood(r, alpha, s, beta, x=x, t_x=t_x, T=T)
+
+    return most_likely("pareto_nbd", likelihood, STARTS)
+
+
+def log_likelihood(r: float, alpha: float, s: float, beta: float, *, x: Vector, t_x: Vector, T: Vector) -> Vector:
+    """Return each customer's log-likelihood, shape (n,)."""
+    shared = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + s * np.log(beta)
+    likelihood: Vector = shared + np.logaddexp(*_log_fates(r, alpha, s, beta, x=x, t_x=t_x, T=T))
+    return likelihood
+
+
+def _log_fates(
+    r: float, alpha: float, s: float, beta: float, *, x: Vector, t_x: Vector, T: Vector
+) -> tuple[Vector, Vector]:
+    """Return the two terms of the likelihood without the factor that they share: still alive, and gone since t_x.
+
+    The second is usually written as the difference of two hypergeometric functions, which cancel; the integral over the
+    moment of dropping out that they stand for is a sum of positive terms.
+    """
+    gone = _integral(alpha + t_x, r + x, beta + t_x, s + 1, T - t_x)
+    log_alive = -(r + x) * np.log(alpha + T) - s * np.log(beta + T)
+    log_gone = np.log(s * np.maximum(gone, TINY)) - (r + x) * np.log(alpha + t_x) - (s + 1) * np.log(beta + t_x)
+    return log_alive, log_gone
+
+
+def _integral(a: Vector, p: Vector, b: Vector, q: float, until: Vector) -> Vector:
+    """Return the integral of (1 + t / a) ** -p * (1 + t / b) ** -q for t from 0 to ``until``, each of shape (n,).
+
+    Gauss and Legendre's rule in log(1 + t / min(a, b)), where the integrand is smooth; what has vanished is left out.
+    """
+    least = np.minimum(a, b)
+    until = np.minimum(until, np.minimum(a * _beyond(p), b * _beyond(q)))
+    half = np.log1p(until / least) / 2
+    y = half[:, None] * (NODES + 1)
+    t = least[:, None] * np.expm1(y)
+    logs = y - p[:, None] * np.log1p(t / a[:, None]) - q * np.log1p(t / b[:, None])
+    # a sum over the last axis, not a matrix product: one row and many rows round alike
+    found: NDArray[np.float64] = least * half * (WEIGHTS * np.exp(logs)).sum(axis=1)
+    return found
+
+
+def _beyond(power: Any) -> Any:
+    """Return the u from which (1 + u) ** -power has vanished."""
+    return np.expm1(VANISHED / np.maximum(power, LEAST_POWER))

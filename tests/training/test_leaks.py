@@ -1,0 +1,108 @@
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from models import columns as col
+from models import prediction_named
+from models.metrics import BinaryMeasurement, QueryMeasurement
+from models.prediction import Examples
+from models.ranking import measured
+from models.settings import CutoffSettings
+from tests.training.outcomes import NAMES, examples
+from training.cutoffs import Plan, plan
+from training.leaks import SHUFFLED, SINGLE, Window, leak_checks
+
+CHURN = prediction_named("churn")
+(TASK,) = CHURN.tasks
+PLAN = plan(CutoffSettings(), CHURN.tasks, first_day=date(2017, 1, 1), end=date(2017, 12, 1))
+DAY = PLAN.validation["h30"][0]
+EVENT = BinaryMeasurement(np.zeros(1), np.zeros(1))
+CHOICES = {"trees": [100]}
+
+
+def history() -> Examples:
+    """The same customers anew at each cutoff of a fit at the validation window, and at the window."""
+    days = PLAN.training(DAY, 30)
+    each = [examples(300, seed=seed) for seed in range(len(days))]
+    first = each[0].customers
+    as_of = np.repeat(np.array(days, dtype="datetime64[D]"), 300)
+    features = np.concatenate([one.customers.features for one in each])
+    labels = np.concatenate([one.labels[col.NEXT_ORDER_DAYS] for one in each])
+    # as in any history, what one feature says others say too
+    features[:, NAMES.index("recency_2nd_days")] = features[:, NAMES.index("recency_days")] + 3
+    people = replace(first, ids=[""] * len(as_of), as_of=as_of, features=features)
+    return Examples(people, {col.NEXT_ORDER_DAYS: labels}, PLAN.end)
+
+
+def checks(examples: Examples, laid: Plan = PLAN, kind: object = EVENT):
+    window = Window(CHURN, laid, TASK, DAY, examples, seed=1)
+    return {check.name: check for check in leak_checks(window, kind, method="lightgbm", choices=CHOICES)}
+
+
+def test_an_honest_history_passes_both_checks():
+    found = checks(history())
+    assert {name: check.passed for name, check in found.items()} == {SHUFFLED: True, SINGLE: True}
+    assert "no feature is too good; the best is recency_" in found[SINGLE].told
+
+
+class Careless(Plan):
+    """Lets a fit learn from the very window that it is measured on."""
+
+    def examples(self, examples: Examples, limit: date, horizon: int) -> Examples:
+        return examples.known_by(limit + timedelta(horizon))
+
+
+def test_shuffled_labels_fail_when_a_fit_has_seen_its_validation_window():
+    found = checks(history(), Careless(**vars(PLAN)))[SHUFFLED]
+    assert found.passed is False
+    assert "it has seen the windows that it is measured on; do not trust its figures" in found.told
+
+
+def planted(noise: float) -> Examples:
+    """A history whose last feature tells the outcome, but for some."""
+    honest = history()
+    churned = CHURN.target(honest)[:, 0]
+    rng = np.random.default_rng(5)
+    told = np.where(rng.random(len(honest)) < noise, rng.integers(0, 2, len(honest)), np.nan_to_num(churned))
+    features = honest.customers.features.copy()
+    features[:, -1] = told
+    return replace(honest, customers=replace(honest.customers, features=features))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.2])
+def test_a_feature_that_knows_the_outcome_is_named(noise):
+    leaky = planted(noise)
+    found = checks(leaky)[SINGLE]
+    assert found.passed is False
+    assert found.told.startswith(f"{leaky.customers.names[-1]} is too good to be true: alone it reaches an AUC of")
+    assert found.told.endswith("find out when its values become known: it may say what the customer did later")
+
+
+def test_a_feature_whose_nulls_know_the_outcome_is_named():
+    leaky = planted(0.0)
+    features = leaky.customers.features
+    features[features[:, -1] == 1, -1] = np.nan
+    assert checks(leaky)[SINGLE].passed is False
+
+
+def test_a_check_that_cannot_be_made_says_why():
+    honest = history()
+    nobody_left = replace(honest, labels={col.NEXT_ORDER_DAYS: np.zeros(len(honest))})
+    found = checks(nobody_left)
+    assert [check.passed for check in found.values()] == [None, None]
+    assert "it could not be made: every example of 30 days has the same outcome" in found[SHUFFLED].told
+
+
+@pytest.mark.parametrize(
+    ("kind", "passed"),
+    [
+        (measured([], [], [], offered=np.zeros(0, bool)), {SHUFFLED: None, SINGLE: None}),
+        (QueryMeasurement(np.zeros(1), np.zeros((1, 14))), {SHUFFLED: None, SINGLE: True}),
+    ],
+)
+def test_a_check_without_a_meaning_says_so(kind, passed):
+    found = checks(history(), kind=kind)
+    assert {name: check.passed for name, check in found.items()} == passed
+    assert found[SHUFFLED].told.startswith("it has no meaning here: ")
