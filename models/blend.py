@@ -2,7 +2,7 @@
 
 Trees see what bends and what hangs together; a straight line needs fewer examples; BG/NBD needs no label: it reads the
 newest histories as they are, where the others know windows that closed a horizon ago. Their mistakes differ. The shares
-are fixed: chosen once, on validation cutoffs of three retailers (docs/decisions/0010-methods-for-customers.md).
+are fixed: chosen once, on validation cutoffs of three retailers (docs/decisions/0013-methods-for-customers.md).
 """
 
 from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from models.prediction import Customers, Fitted, Scores
 
 MIN_EXAMPLES = 100
 MAX_EXAMPLES = 200_000
-"""Examples that one fit learns from: more of them cost time and moved no figure (docs/decisions/0010)."""
+"""Examples that one fit learns from: more cost time and moved no figure (docs/decisions/0013)."""
 
 
 class Method(Protocol):

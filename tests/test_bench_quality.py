@@ -205,9 +205,9 @@ def row(ours: float, other: float, *, width: float = 0.01, **more: Any) -> dict[
         (row(0.060, 0.055), True),
         # a rival is better, by chance or not: nothing was handed over
         (row(0.054, 0.055), False),
-        (row(0.055, 0.055, choices={"handed_over": {"new": "ease"}}), True),
+        (row(0.055, 0.055, choices={"any": 80, "new": "ease"}), True),
         # handed over to one that another beats for certain
-        (row(0.040, 0.060, choices={"handed_over": {"new": "item_knn"}}), False),
+        (row(0.040, 0.060, choices={"any": 80, "new": "item_knn"}), False),
     ],
 )
 def test_a_ranking_keeps_up_when_it_leads_or_was_handed_to_one_that_is_not_beaten(

@@ -79,7 +79,8 @@ def plan(settings: CutoffSettings, tasks: Sequence[Task], *, first_day: date, en
     # one method is chosen for all tasks: no window that chooses may reach into any of them that reports
     choosing_ends = min(test.values())
     validation = {task.tag: _validation(settings, task, choosing_ends, earliest) for task in tasks}
-    for task in tasks:
+    # the longest first: it is what leaves no room for the others
+    for task in sorted(tasks, key=lambda task: -task.horizon):
         if not validation[task.tag]:
             _refuse(settings, task, first_day=first_day, end=end)
     return Plan(end, _grid(newest, earliest, end, settings.step_days), test, validation, settings.max_training)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,9 @@ from training.intake_report import IntakeReport
 from training.kept_tables import ANONYMOUS_SALES, kept_tables
 from training.outcome import Losses, Outcome, mean_loss
 from training.progress import Progress, silent
+
+# of one history, by its fingerprint: every prediction of a command asks for the same
+_days: dict[str, Days] = {}
 
 
 class Trainer:
@@ -73,11 +75,15 @@ class Trainer:
                 anonymous=settings.tables / ANONYMOUS_SALES,
             )
 
-    @cached_property
+    @property
     def days(self) -> Days:
         """What each day of the order lines holds."""
-        with kept_tables(self.settings, self.intake) as engine:
-            return day_figures(engine)
+        if self.intake.fingerprint not in _days:
+            with kept_tables(self.settings, self.intake) as engine:
+                found = day_figures(engine)
+            _days.clear()
+            _days[self.intake.fingerprint] = found
+        return _days[self.intake.fingerprint]
 
     def fit(self, method: str, limit: date, horizon: int, choices: Mapping[str, Any] | None = None) -> Fitted:
         """Fit a method on the windows that have closed by ``limit``; tasks that share a fit pay for it once."""

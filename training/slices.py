@@ -163,7 +163,8 @@ def parts_of(
     for attribute in attributes:
         if attribute.name in values:
             parts |= dict(_levels(attribute, values[attribute.name]))
-    return parts
+    # nobody is no part, and nor is everybody
+    return {name: inside for name, inside in parts.items() if inside.any() and not inside.all()}
 
 
 def _orders(customers: Customers) -> Iterator[tuple[str, Mask]]:

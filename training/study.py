@@ -5,7 +5,8 @@ tree-structured Parzen estimator: Bergstra, J. et al. (2011), Algorithms for hyp
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from models.boosting import PARAMETERS
+from models.errors import TrackingError
 from models.features import fingerprint
 from models.parts import canonical_json
 from training.report import configured
@@ -36,6 +38,11 @@ class Study:
         Whose prediction, data and settings; with others it is another study.
     folds : sequence of date
         The cutoffs that trials are judged at.
+
+    Raises
+    ------
+    TrackingError
+        The file cannot be read or written.
     """
 
     def __init__(self, trainer: Trainer, folds: Sequence[date]) -> None:
@@ -43,11 +50,12 @@ class Study:
         self._space = space(self._optuna)
         self._seed = trainer.settings.training.seed
         self._folds = folds
-        path = trainer.settings.workspace / STUDIES
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._kept = self._optuna.create_study(
-            study_name=self._name(trainer), storage=f"sqlite:///{path}", load_if_exists=True
-        )
+        self._path = trainer.settings.workspace / STUDIES
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._readable():
+            self._kept = self._optuna.create_study(
+                study_name=self._name(trainer), storage=f"sqlite:///{self._path}", load_if_exists=True
+            )
 
     def __len__(self) -> int:
         return len(self._kept.trials)
@@ -71,7 +79,18 @@ class Study:
     def add(self, parameters: Mapping[str, Any], loss: float) -> None:
         """Keep a finished trial."""
         made = self._optuna.trial.create_trial(params=dict(parameters), distributions=self._space, value=loss)
-        self._kept.add_trial(made)
+        with self._readable():
+            self._kept.add_trial(made)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        import sqlalchemy
+
+        try:
+            yield
+        except (self._optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
+            cause = str(error.__cause__ or error).partition("\n")[0]
+            raise TrackingError(f"{self._path} failed: {cause}; train without --tune, or remove the file") from error
 
     def _name(self, trainer: Trainer) -> str:
         about = {

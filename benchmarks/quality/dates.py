@@ -73,7 +73,15 @@ def references(trainer: Trainer) -> dict[str, IntervalMeasurement]:
 
 def _point(actual: np.ndarray, expected: np.ndarray) -> IntervalMeasurement:
     # a day alone has no distribution: its coverage says nothing and is not shown
-    return IntervalMeasurement(actual, expected, expected, expected, np.full(len(actual), np.nan), HORIZONS[-1])
+    return IntervalMeasurement(
+        actual=actual,
+        expected=expected,
+        earliest=expected,
+        latest=expected,
+        waiting=expected,
+        position=np.full(len(actual), np.nan),
+        cut_at=HORIZONS[-1],
+    )
 
 
 def _days(examples: Examples) -> np.ndarray:

@@ -15,7 +15,7 @@ METHODS = {
     "two_stage": "ours: candidates of several generators, ranked by boosted trees",
     "most_popular": "what most customers bought lately",
     "personal_frequency": "what the customer bought most often, filled up with what is popular",
-    "decayed_count": "the customer's own purchases, older ones counting less, and what is popular lately",
+    "decayed_frequency": "the customer's own purchases, older ones counting less, and what is popular lately",
     "tifu_knn": "TIFU-KNN: decayed purchases of the customer and of similar customers",
     "up_cf": "UP-CF: similar customers by what they bought lately",
     "item_knn": "what is bought by those who bought the same items",

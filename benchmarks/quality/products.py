@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ NAME = "next-best-product"
 NEXT_BASKET, NEW = "next_basket", "new"
 # so many buyers no single product has: categories are measured alone
 NO_PRODUCTS = {"min_buyers": 10_000_000}
+# the rankers learn from the newest cutoffs whose windows have closed, a few of them four weeks apart
+TAUGHT_WITHIN = timedelta(160)
 TWO_STAGES = "candidates + LightGBM"
 
 
@@ -51,7 +53,7 @@ class Split:
 
 
 def _published(*figures: float | None) -> dict[str, float]:
-    names = ("most_popular", "personal_frequency", "decayed_count", "tifu_knn", "up_cf", "item_knn", "ease", "als",
+    names = ("most_popular", "personal_frequency", "decayed_frequency", "tifu_knn", "up_cf", "item_knn", "ease", "als",
              TWO_STAGES)  # fmt: skip
     return {name: figure for name, figure in zip(names, figures, strict=True) if figure is not None}
 
@@ -139,9 +141,11 @@ def _trainer(split: Split, workspaces: Path) -> tuple[Trainer, list[Plan]]:
         moved = cutoffs.model_copy(update={"newest_test": newest})
         return plan(moved, prediction.tasks, first_day=first_day, end=intake.as_of)
 
-    # one grid for all: what is fitted at a day is the same, whether the day validates or tests
-    grid = laid(split.cutoffs[0]).grid
-    plans = [replace(laid(day), grid=grid) for day in split.cutoffs]
+    plans = [laid(day) for day in split.cutoffs]
+    # one grid for all: a fit at a day is the same, whether the day validates or tests; older days teach nothing
+    oldest = min(day for each in plans[-1].validation.values() for day in each) - TAUGHT_WITHIN
+    grid = tuple(day for day in plans[0].grid if oldest <= day <= split.cutoffs[0])
+    plans = [replace(each, grid=grid) for each in plans]
     tag = prediction.tasks[0].tag
     needed = sorted({day for each in plans for day in (*each.validation[tag], each.test[tag])})
     everything = replace(plans[0], validation=dict.fromkeys(plans[0].validation, tuple(needed)))

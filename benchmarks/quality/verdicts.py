@@ -188,9 +188,9 @@ def handed_to(row: Result) -> str | None:
     if row["chosen"] in row["rivals"]:
         chosen: str = row["chosen"]
         return chosen
-    mode = "any" if row["mode"] == NEXT_BASKET else row["mode"]
-    found: str | None = (row["choices"].get("handed_over") or {}).get(mode)
-    return found
+    # a number of trees, or the name of what serves in their place; a mode without either is ranked as any
+    found = row["choices"].get(row["mode"], row["choices"].get("any"))
+    return found if isinstance(found, str) else None
 
 
 def best_other(row: Result) -> str:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.lookalike.fitted import FittedLookalike
+from models.lookalike.fitted import MAX_LEARNT_SEEDS, FittedLookalike
 from models.lookalike.messages import QualityPoint
 from models.lookalike.space import Points
 from models.prediction import Scores, Served
 from models.rivals.spend_rank import spend_rank
+from models.sampling import thinned
 
 CHUNK_ROWS = 50_000
 FOLDS, FOLDS_OF_FEW, FEW_SEEDS = 5, 10, 100
@@ -83,7 +84,9 @@ class Ranked:
 def ranked(fitted: FittedLookalike, seeds: Points, background: Points, everybody: Points) -> Ranked:
     """Learn from the seeds, all of them and all but each fold, and score everybody once, chunk by chunk."""
     folds = folds_of(len(seeds))
-    learnt = [seeds, *(seeds.take(np.flatnonzero(folds != fold)) for fold in range(folds.max() + 1))]
+    # thinned before they are copied: of many seeds most would be copied for nothing
+    rows = [np.arange(len(seeds)), *(np.flatnonzero(folds != fold) for fold in range(folds.max() + 1))]
+    learnt = [seeds.take(thinned(each, MAX_LEARNT_SEEDS)) for each in rows]
     ranker = fitted.ranker(learnt, background)
     scores = np.empty((len(learnt), len(everybody)))
     for start in range(0, len(everybody), CHUNK_ROWS):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from models import columns as col
-from models.errors import InvalidRequestError, NotEnoughDataError
+from models.errors import CorruptPartError, InvalidRequestError, NotEnoughDataError
 from models.examples import NOBODY
 from models.labels import next_order, next_products
 from models.lookalike.answer import answer
@@ -68,6 +68,7 @@ class Lookalike(Prediction):
     response = LookalikeResponse
     reads_histories = True
     in_batch = False
+    reached = "hidden buyers"
     drivers_are = (
         "Each call has its own drivers, and its answer names them as traits. What sets lists of customers apart in "
         "general: the distance from everybody, in everybody's standard deviations, of the feature of each group that "
@@ -135,8 +136,20 @@ class Lookalike(Prediction):
         return self._candidate(method)(space, points.take(np.sort(drawn)), settings.strength, prior)
 
     def load(self, method: str, parts: Mapping[str, bytes]) -> Fitted:
-        """Return the fitted method that ``parts`` hold."""
-        return self._candidate(method).load(parts)
+        """Return the fitted method that ``parts`` hold.
+
+        Raises
+        ------
+        CorruptPartError
+            A version of Foresell made them that compared customers in another way.
+        """
+        try:
+            return self._candidate(method).load(parts)
+        except KeyError as missing:
+            raise CorruptPartError(
+                f"lookalike: the artifact has no {missing.args[0]}, another version of Foresell made it; train, "
+                "promote and publish lookalike again"
+            ) from None
 
     def golden_histories(self, fitted: Fitted, count: int) -> Histories | None:
         """Give golden customer i one purchase of every (i + 1)th category."""

@@ -12,8 +12,11 @@ from models.lookalike.likes import Levels, Likes, fit_likes, no_likes, telling
 from models.lookalike.tastes import Tastes, Vectors, fit_tastes
 from models.parts import canonical_json, npy_array, npy_bytes
 from models.prediction import Customers, Matrix
+from models.sampling import thinned
 
 SPEND, ORDERS = "spend_90d", "orders_90d"
+MAX_TELLING_SEEDS = 2_000
+"""So many seeds tell which categories they like; more tell the same."""
 EVER = {SPEND: "spend", ORDERS: "orders"}
 """What breaks ties among those of whom the last 90 days say nothing."""
 
@@ -88,6 +91,7 @@ class Space:
 
     def telling_likes(self, seeds: Points, background: Points) -> tuple[NDArray[np.int64], Vectors]:
         """Return the likes that set the seeds apart beyond the features, and what each weighs; see ``telling``."""
+        seeds = seeds.take(thinned(np.arange(len(seeds)), MAX_TELLING_SEEDS))
         likes = self.likes.standardised(np.vstack([seeds.likes, background.likes]), np.arange(len(self.likes)))
         features = np.vstack([points.vectors[:, : len(self.names)] for points in (seeds, background)])
         return telling(likes, features, np.r_[np.ones(len(seeds)), np.zeros(len(background))])

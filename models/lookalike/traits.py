@@ -46,7 +46,7 @@ def traits_of(seeds: Points, background: Points, space: Space, settings: Feature
             medians = [
                 space.figure(position, float(np.median(each.vectors[:, position]))) for each in (seeds, background)
             ]
-            told = _told(feature.description, [_number(median, feature.unit) for median in medians])
+            told = _told(feature.description, [in_figures(median, feature.unit) for median in medians])
             strongest[feature.group] = _trait(feature.group, f"{GROUPS[feature.group].title}: {told}", value)
     ranked = sorted([*strongest.values(), *_liked(seeds, background, space)], key=lambda trait: -abs(trait.deviations))
     return ranked[:MOST_TRAITS]
@@ -110,10 +110,11 @@ def _told(description: str, medians: Sequence[str]) -> str:
     return what if medians[0] == medians[1] else f"{what}: typically {medians[0]} against {medians[1]},"
 
 
-def _number(value: float, unit: str) -> str:
+def in_figures(value: float, unit: str) -> str:
+    """Return a figure as people write it."""
     if unit == "share":
         return f"{value:.0%}"
-    return f"{value:,.0f}" if abs(value) >= 10 or unit in {"days", "orders"} else f"{value:.1f}"
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}".removesuffix(".0")
 
 
 def _deviations(strongest: dict[str, Trait], group: str) -> float:

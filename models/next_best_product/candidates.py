@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,16 +96,17 @@ class Generators:
         similar = (bought @ self.similar.matrix()).toarray()
         linear = self.affinity.scores(bought)
         near = self.neighbourhood.scores(recent_shares(known))
+        scored: tuple[Singles, ...] = (similar, linear, near)
         if asked.mode == "new":
-            for each in (similar, linear, near):
+            for each in scored:
                 # shares are of the highest that may be answered
                 each[known.row, known.item] = 0
         basket = self.from_basket(asked) if asked.baskets else None
         row, item = np.nonzero(self._picked(asked, similar, linear, near, basket))
-        columns = chain(
+        columns: Iterator[NDArray[Any]] = chain(
             _own(known, row, item, self.statistics),
             _popularity(self.statistics, item),
-            chain.from_iterable(_with_share(each, row, item) for each in (similar, linear, near)),
+            chain.from_iterable(_with_share(each, row, item) for each in scored),
             (np.full(len(row), np.nan),) * 2 if basket is None else (each[row, item] for each in basket),
             (each[row] for each in (known.order_days, known.recency_days, known.tenure_days, known.basket_items)),
         )

@@ -16,8 +16,10 @@ from models.next_best_product.recommender import ItemMethod, Scorer, best_lists
 from models.ranking import TOP, measured
 from models.sampling import thinned
 
-MARGIN = 0.002
-"""NDCG@10 that the ranker must be better by."""
+LEAST_PAST = 3
+"""Past cutoffs that one of them is held out from: a ranker that one alone taught is weaker than the one that serves."""
+MARGIN = 0.0
+"""NDCG@10 that the ranker must be better by: the one that serves learns from the held-out cutoff too, and is better."""
 MAX_COMPARED = 1_000
 """Customers of the held-out cutoff whose lists are compared."""
 
@@ -62,8 +64,8 @@ class HeldOut:
 
 
 def held_out(learnt: Learnt, methods: Sequence[ItemMethod], seed: int) -> HeldOut | None:
-    """Return the newest past cutoff with every single generator; None = no older one is left to teach a ranker."""
-    if len(learnt.past) < 2:
+    """Return the newest past cutoff with every single generator; None = there are too few to hold one out."""
+    if len(learnt.past) < LEAST_PAST:
         return None
     newest, *older = learnt.past
     then = Learnt(newest.read(), tuple(older), learnt.kept)

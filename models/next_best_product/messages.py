@@ -99,6 +99,11 @@ class ProductReason(Message):
         default=None, description="rule: share of the orders with `item` that hold it too."
     )
     lift: float | None = Field(default=None, description="rule: how many times as often as in all orders.")
+    lift_low: float | None = Field(default=None, description="rule: lower end of the lift's 95 % interval.")
+    lift_high: float | None = Field(
+        default=None,
+        description="rule: upper end of the lift's 95 % interval; an interval with 1 in it is a weak rule.",
+    )
 
 
 class Recommendation(Message):

@@ -11,6 +11,8 @@ from models.next_best_product.profiles import among
 from models.next_best_product.statistics import Statistics
 
 LEAST_LIFT = 1.0
+Z95 = 1.959964
+"""Standard deviations that a 95 % interval reaches on either side."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,9 @@ class Rule:
     Agrawal, R., Imielinski, T. and Swami, A. (1993), Mining association rules between sets of items in large databases.
     SIGMOD 22(2); lift: Brin, S. et al. (1997), Dynamic itemset counting. SIGMOD 26(2).
 
+    The interval is log-normal, with the delta method's variance of a ratio of multinomial shares: Agresti, A. (2013),
+    Categorical Data Analysis, 3rd ed., section 16.1.
+
     Parameters
     ----------
     antecedent : int
@@ -46,12 +51,16 @@ class Rule:
         Share of the orders with the antecedent that hold the item too.
     lift : float
         Confidence over the share of all orders that hold the item; above 1.
+    lift_low, lift_high : float
+        Its 95 % interval; it includes 1 where too few orders hold both to be sure.
     """
 
     antecedent: int
     support: float
     confidence: float
     lift: float
+    lift_low: float
+    lift_high: float
 
 
 Why = PastPurchase | Rule | None
@@ -96,23 +105,28 @@ class Explainer:
         ]
 
     def _rule(self, item: int) -> Rule | None:
-        """Return the rule with the highest confidence, and so the highest lift, from what the customer has."""
+        """Return the rule that contributes most for sure: of those that lift, the one with the highest lower end."""
         partners, together = self.rules.of(item)
         has = among(partners, self._antecedents())
         if not has.any():
             return None
-        partners, together = partners[has], together[has]
+        partners, together = partners[has], together[has].astype(np.float64)
         orders, total = self.statistics.orders, float(self.statistics.total_orders)
         lift = together * total / (orders[partners] * orders[item])
-        pick = int(np.argmax(lift))
-        if lift[pick] <= LEAST_LIFT:
+        if lift.max() <= LEAST_LIFT:
             return None
+        # of the logarithm: orders are drawn, and so are those with either item among them
+        variance = 1 / together - 1 / orders[partners] - 1 / orders[item] + (2 * lift - 1) / total
+        reach = np.exp(Z95 * np.sqrt(np.maximum(variance, 0.0)))
+        pick = int(np.argmax(np.where(lift > LEAST_LIFT, lift / reach, 0.0)))
         antecedent = int(partners[pick])
         return Rule(
             antecedent=antecedent,
             support=float(together[pick] / total),
             confidence=float(together[pick] / orders[antecedent]),
             lift=float(lift[pick]),
+            lift_low=float(lift[pick] / reach[pick]),
+            lift_high=float(lift[pick] * reach[pick]),
         )
 
     def _antecedents(self) -> NDArray[np.int64]:

@@ -243,6 +243,8 @@ def _reason(wanted: Wanted, item: int, why: Why) -> ProductReason:
             support=why.support,
             confidence=why.confidence,
             lift=why.lift,
+            lift_low=why.lift_low,
+            lift_high=why.lift_high,
         )
     share, days = wanted.level.statistics.popularity[item], WINDOWS_DAYS[POPULAR_WINDOW]
     text = f"{share:.1%} of those who ever ordered bought it in the last {days} days"

@@ -19,8 +19,6 @@ from models.purchases import Purchases
 
 MAX_ITEMS = 20_000
 """The items with the most buyers that are recommended at most."""
-MANY_ITEMS = 5_000
-"""Among more items each past cutoff teaches more and costs more: two do."""
 KEPT = 8
 """Cutoffs at one level, and items, that are remembered."""
 
@@ -70,7 +68,7 @@ class Teaching:
                 f"map {col.PRODUCT_ID} of the order lines, lower predictions.next-best-product.min_buyers, or bring "
                 "more history"
             )
-        days = past_cutoffs(examples, horizon)[: 2 if len(known.vocabulary) > MANY_ITEMS else None]
+        days = past_cutoffs(examples, horizon)
         past = tuple(_past(known.vocabulary, examples.take(examples.customers.as_of == day)) for day in days)
         learnt = Learnt(known.now, past, _bounded(self._kept, (name, known.vocabulary), dict))
         scorer = method.fit(learnt, seed=seed, choices=choices.get(name))

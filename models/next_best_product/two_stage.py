@@ -8,6 +8,7 @@ Where a single generator did as well at the newest past cutoff, it serves (``mod
 from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,7 +94,7 @@ class TwoStage:
 
         A ranker gives the probability that a candidate is bought, a generator its own score.
         """
-        mode = asked.mode if asked.mode in self.choices else MAIN
+        mode = asked.mode if asked.mode in {*self.rankers, *self.handed} else MAIN
         if mode in self.handed:
             return scored_only(self.singles[self.handed[mode]].score(asked), asked)
         return _Ranked(self.generators, self.rankers[mode]).score(asked)
@@ -152,13 +153,16 @@ class TwoStageMethod:
         """Fit as ``models.next_best_product.recommender.ItemMethod`` says.
 
         ``choices`` has the trees of each mode, or the name of the generator that serves it. Where it is not given, the
-        newest past cutoff says who serves; with one past cutoff alone there is none to hold out, and rankers serve.
+        newest past cutoff says who serves; with fewer than three there is none to hold out, and rankers serve.
 
         Raises
         ------
         NotEnoughDataError
             Too few customers bought something in a closed window.
         """
+        # the newest past cutoff teaches, and is held out as well
+        newest = tuple(replace(past, read=cache(past.read)) for past in learnt.past[:1])
+        learnt = replace(learnt, past=newest + learnt.past[1:])
         taught = [_once(learnt.kept, past, seed) for past in learnt.past]
         _check(taught)
         chosen = dict(choices) if choices else self._chosen(learnt, taught, seed)
@@ -176,9 +180,9 @@ class TwoStageMethod:
         held = held_out(learnt, self.singles, seed) if modes else None
         if held is None:
             return chosen
-        generators = generators_of(held.seen)
-        for mode, ranker in _rankers(older, dict.fromkeys(modes, TREES), seed).items():
-            chosen[mode] = held.better(mode, _Ranked(generators, ranker)) or TREES
+        generators, rankers = generators_of(held.seen), _rankers(older, dict.fromkeys(modes, TREES), seed)
+        for mode in modes:
+            chosen[mode] = held.better(mode, _Ranked(generators, rankers[mode])) or TREES
         return chosen
 
     def load(self, parts: Mapping[str, bytes], statistics: Statistics, rules: Neighbours) -> TwoStage:
@@ -262,7 +266,7 @@ def _check(taught: Sequence[Mapping[str, Taught]]) -> None:
         )
 
 
-def _rankers(taught: Sequence[Mapping[str, Taught]], trees: Mapping[str, int], seed: int) -> "dict[str, lgb.Booster]":
+def _rankers(taught: Sequence[Mapping[str, Taught]], trees: Mapping[Any, int], seed: int) -> "dict[str, lgb.Booster]":
     with ThreadPoolExecutor(2) as pool:
         fits = {
             mode: pool.submit(_ranker, [each[mode] for each in taught], mode, count, seed)

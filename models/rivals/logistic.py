@@ -1,5 +1,6 @@
 """Logistic regression: on recency alone, on four numbers of recency, frequency and monetary value, on everything."""
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,8 +35,6 @@ class FittedLogistic:
         Features that it reads.
     medians, means, scales : float64 arrays, shape (m,)
         Fill and standardisation, after the sign-log.
-    lows, highs : float64 arrays, shape (m,)
-        What an input is cut to, after the sign-log.
     weights : float64 array, shape (k, m + 1)
         Weights and, last, the intercept, for each horizon.
     """
@@ -45,8 +44,6 @@ class FittedLogistic:
     medians: Vector
     means: Vector
     scales: Vector
-    lows: Vector
-    highs: Vector
     weights: Scores
 
     @property
@@ -79,7 +76,7 @@ class FittedLogistic:
 
     def parts(self) -> Mapping[str, bytes]:
         """Return the weights and the standardisation."""
-        scaling = np.stack([self.medians, self.means, self.scales, self.lows, self.highs])
+        scaling = np.stack([self.medians, self.means, self.scales])
         return {
             "logistic.json": canonical_json({"method": self.method, "inputs": list(self.inputs)}),
             "scaling.npy": npy_bytes(scaling),
@@ -87,9 +84,8 @@ class FittedLogistic:
         }
 
     def _standardised(self, raw: NDArray[Any]) -> Scores:
-        logged = _sign_log(raw, self.medians)
-        inside: Scores = (np.clip(logged, self.lows, self.highs) - self.means) / self.scales
-        return inside
+        standardised: Scores = (_sign_log(raw, self.medians) - self.means) / self.scales
+        return standardised
 
 
 @dataclass(frozen=True)
@@ -101,15 +97,11 @@ class Logistic:
     name : str
         Name of the method.
     inputs : tuple of str, optional
-        Features that it reads; default: every one.
-    bounded : bool
-        Cut inputs to the range that was learnt from. With many of them a straight line runs away on those that grow
-        with the calendar, such as totals and windows longer than the first cutoffs' history.
+        Features that it reads; default: every one whose window is not longer than the history before the first cutoff.
     """
 
     name: str
     inputs: tuple[str, ...] | None = None
-    bounded: bool = False
 
     def fit(
         self,
@@ -122,24 +114,23 @@ class Logistic:
     ) -> FittedLogistic:
         """Fit as ``models.methods.Method`` says."""
         check_target(target, horizons)
-        inputs = customers.names if self.inputs is None else self.inputs
         taught = thinned(np.flatnonzero(~np.isnan(target).all(axis=1)), MAX_EXAMPLES)
         check_target(target[taught], horizons)
+        inputs = self.inputs or _seen_in_full(customers.take(taught))
         raw = _columns(customers.take(taught), inputs)
         medians = np.nan_to_num([np.median(c[~np.isnan(c)]) if (~np.isnan(c)).any() else 0.0 for c in raw.T])
         x = _sign_log(raw, medians)
         means, scales = x.mean(axis=0), np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
-        lows, highs = (x.min(axis=0), x.max(axis=0)) if self.bounded else (means - np.inf, means + np.inf)
         x = (x - means) / scales
         weights = np.array([self._weights(x, outcome) for outcome in target[taught].T])
-        return FittedLogistic(self.name, inputs, medians, means, scales, lows, highs, weights)
+        return FittedLogistic(self.name, inputs, medians, means, scales, weights)
 
     def load(self, parts: Mapping[str, bytes]) -> FittedLogistic:
         """Return the regression that ``parts`` hold."""
         about = orjson.loads(parts["logistic.json"])
-        medians, means, scales, lows, highs = npy_array(parts["scaling.npy"])
+        medians, means, scales = npy_array(parts["scaling.npy"])
         weights = npy_array(parts["weights.npy"])
-        return FittedLogistic(about["method"], tuple(about["inputs"]), medians, means, scales, lows, highs, weights)
+        return FittedLogistic(about["method"], tuple(about["inputs"]), medians, means, scales, weights)
 
     def _weights(self, x: Scores, outcome: Vector) -> Vector:
         known = ~np.isnan(outcome)
@@ -166,7 +157,19 @@ class Logistic:
 
 RECENCY = Logistic("recency", ("recency_days",))
 FOUR_NUMBERS = Logistic("rfm_logistic", ("recency_days", "orders", "spend", "tenure_days"))
-WIDE = Logistic("wide_logistic", bounded=True)
+WIDE = Logistic("wide_logistic")
+_WINDOW = re.compile(r"_(\d+)d$")
+
+
+def _seen_in_full(customers: Customers) -> tuple[str, ...]:
+    """Return the features whose window lies within the history before the first cutoff.
+
+    What a longer window holds grows with the calendar: a straight line that was fitted on a part of it runs away.
+    """
+    tenure = customers.take(customers.as_of == customers.as_of.min()).column("tenure_days")
+    history = np.nanmax(tenure, initial=0)
+    windows = {name: _WINDOW.search(name) for name in customers.names}
+    return tuple(name for name, window in windows.items() if window is None or int(window[1]) <= history)
 
 
 def _columns(customers: Customers, inputs: tuple[str, ...]) -> NDArray[np.float32]:

@@ -137,6 +137,13 @@ def test_contributions_add_up_to_the_log_odds(fitted):
     assert base == pytest.approx(np.full(50, base[0]), abs=1e-6)
 
 
+def test_more_examples_than_are_learnt_from_are_thinned(monkeypatch):
+    monkeypatch.setattr(boosting, "MAX_EXAMPLES", 600)
+    some = np.linspace(0, 1499, 600).astype(int)
+    alone = Boosting().fit(LEARNT.customers.take(some), TARGET[some], horizons=[30], seed=1, choices={"trees": [5]})
+    assert fit(choices={"trees": [5]}).parts() == alone.parts()
+
+
 @pytest.mark.parametrize(
     ("target", "message"),
     [

@@ -3,7 +3,7 @@ import pytest
 
 from models.features import GROUPS, catalogue
 from models.methods import log_odds
-from models.reasons import explain, group_effects, positions_by_group
+from models.reasons import explain, group_directions, group_effects, positions_by_group
 from models.settings import FeatureSettings
 from tests.synthetic import people
 
@@ -101,3 +101,28 @@ def test_every_feature_is_in_exactly_one_group_that_has_words():
         range(len(catalogue(FeatureSettings())))
     )
     assert set(positions) <= set(GROUPS)
+
+
+def followed(values, effect, groups=None):
+    customers = people(recency_days=values[0], orders=values[1])
+    return group_directions(np.column_stack(effect), customers, groups or {"recency": [0], "frequency": [1]})
+
+
+def test_a_direction_is_that_of_the_effect_over_the_feature():
+    rising, rng = np.arange(40.0), np.random.default_rng(1)
+    found = followed((rising, rng.permutation(40)), (rising**3, -rising))
+    assert (found["recency"].feature, found["recency"].correlation) == ("recency_days", pytest.approx(1))
+    assert abs(found["frequency"].correlation) < 0.5
+
+
+def test_a_direction_is_told_by_the_feature_of_the_group_that_the_effect_follows_most():
+    rising, rng = np.arange(40.0), np.random.default_rng(1)
+    (found,) = followed((rng.permutation(40), rising), (-rising,), {"both": [0, 1]}).values()
+    assert (found.feature, found.correlation) == ("orders", pytest.approx(-1))
+
+
+def test_a_direction_reads_only_customers_whose_value_is_known():
+    values = np.r_[np.arange(30.0), np.full(10, np.nan)]
+    found = followed((values, np.ones(40)), (np.r_[np.arange(30.0), np.full(10, -99)], np.arange(40.0)))
+    # nobody's orders differ: nothing is told of them
+    assert {group: each.correlation for group, each in found.items()} == {"recency": pytest.approx(1)}

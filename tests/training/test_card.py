@@ -9,8 +9,12 @@ from models import columns as col
 from models.parts import canonical_json
 from models.settings import Attribute, FeatureSettings, Settings, SourceSettings
 from tests.training.outcomes import intake, outcome
-from training.card import Versions, render, verdict
+from training.card import Versions, direction, render, verdict
+from training.evaluate import Figure
 from training.facts import facts, importance
+from training.inspection import Inspection
+from training.leaks import Check
+from training.slices import Slice, Slices
 
 
 def told(found, tmp_path, source="complete-journey", attributes=(), report=None):
@@ -24,7 +28,7 @@ def told(found, tmp_path, source="complete-journey", attributes=(), report=None)
 
 @pytest.fixture(scope="module")
 def churn():
-    return outcome("churn")
+    return outcome("churn", method="lightgbm")
 
 
 def test_card_has_the_question_the_figures_and_the_data(churn, tmp_path):
@@ -149,9 +153,105 @@ def test_card_says_that_no_attribute_is_used_when_none_is_configured(churn, tmp_
 
 def test_card_of_an_older_run_is_written_again(churn, tmp_path):
     older = told(churn, tmp_path)
-    del older["drivers_are"], older["attributes"]
+    del older["drivers_are"], older["attributes"], older["directions"], older["reached"]
+    del older["evidence"]["leak_checks"], older["evidence"]["warnings"]
     for task in older["tasks"]:
-        del task["title"]
+        del task["title"], task["what_if"]
     page = render(older, {}, Versions(evaluated=4))
     assert "Mean absolute effect of each group of features on the log-odds." in page
     assert "30 days" in page
+
+
+def looked_at(churn, **found):
+    return replace(churn, inspection=Inspection(**found))
+
+
+SLICES = Slices(
+    "auc",
+    (
+        Slice(
+            "Big spenders: more than 9",
+            150,
+            40,
+            Figure(0.7, 0.6, 0.8),
+            Figure(-0.2, -0.3, -0.1),
+            Figure(0.1, 0.05, 0.2),
+        ),
+        Slice("One order so far", 12, 3),
+    ),
+    worst="Big spenders: more than 9",
+    most_off="Big spenders: more than 9",
+)
+
+
+def test_card_counts_whom_a_list_reaches_in_words(churn, tmp_path):
+    page = render(told(churn, tmp_path), {}, Versions())
+    probability, outcome = churn.test["lightgbm"]["h30"].probability, churn.test["lightgbm"]["h30"].outcome
+    first = np.argsort(-probability, kind="stable")[: round(len(outcome) / 10)]
+    caught = round(outcome[first].sum())
+    assert f"Contact the first 10 %, {len(first)} customers: <b>{caught}</b>" in page
+    assert "churners are missed" in page
+
+
+def test_card_names_the_worst_part_and_does_not_judge_a_small_one(churn, tmp_path):
+    page = render(told(looked_at(churn, slices={"h30": SLICES}), tmp_path), {}, Versions())
+    assert "Worst: <b>Big spenders: more than 9</b>" in page
+    assert "Probabilities are most off for: <b>Big spenders: more than 9</b>" in page
+    assert re.search(r"One order so far</th><td>12</td><td>3</td><td[^>]*>too small to judge", page)
+    assert "Big spenders: more than 9, without a second look" in page
+    assert "Budgets for big spenders: more than 9" in page
+
+
+def test_card_says_when_no_part_is_worse(churn, tmp_path):
+    even = replace(SLICES, worst=None, most_off=None)
+    page = render(told(looked_at(churn, slices={"h30": even}), tmp_path), {}, Versions())
+    assert "No part does worse than all others beyond doubt." in page
+    assert "without a second look" not in page
+
+
+LEAK = Check("single feature", False, "attribute_left is too good to be true")
+
+
+def test_card_says_when_parts_are_too_small_to_compare(churn, tmp_path):
+    alone = Slices("auc", (Slice("One order so far", 12, 3),))
+    page = render(told(looked_at(churn, slices={"h30": alone}), tmp_path), {}, Versions())
+    assert "No part can be compared with all others: there are too few customers." in page
+
+
+def test_a_failed_check_is_at_the_head_of_the_card_in_the_sentence_and_in_the_evidence(churn, tmp_path):
+    leaky = looked_at(churn, checks=(Check("shuffled labels", None, "it has no meaning here: none"), LEAK))
+    about = told(leaky, tmp_path)
+    page = render(about, {}, Versions())
+    assert page.index("<b>Warning.</b> attribute_left is too good to be true.") < page.index("What it predicts")
+    assert "before the warning above is understood" in page
+    assert "It has no meaning here: none." in page
+    assert leaky.summary.endswith("WARNING: attribute_left is too good to be true")
+    assert about["evidence"]["warnings"] == ["attribute_left is too good to be true"]
+    assert about["evidence"]["leak_checks"][1]["passed"] is False
+
+
+def test_card_tells_which_way_each_group_moves_the_score(churn, tmp_path):
+    about = told(churn, tmp_path)
+    # the label was made so that those who have been away long stay away
+    assert about["directions"]["Last order"]["feature"] == "Days since the last order"
+    page = render(about, {}, Versions())
+    assert "Days since the last order: high values raise it" in page
+    assert "only a control group tells" in page
+
+
+@pytest.mark.parametrize(
+    ("correlation", "expected"),
+    [
+        (0.9, "high values raise it"), (0.4, "high values tend to raise it"), (0.1, "no single direction"),
+        (-0.4, "high values tend to lower it"), (-1.0, "high values lower it"),
+    ],
+)  # fmt: skip
+def test_a_direction_is_as_clear_as_the_correlation(correlation, expected):
+    assert direction(correlation) == expected
+
+
+def test_card_of_queries_tells_shares_and_why_there_are_no_parts(tmp_path):
+    page = render(told(outcome("lookalike"), tmp_path), {}, Versions())
+    assert "Of the hidden buyers of each query" in page
+    assert "Not told by parts: it is measured by queries" in page
+    assert "No direction is told" in page

@@ -63,6 +63,11 @@ def test_a_short_history_is_refused_with_its_figures() -> None:
         plan(CutoffSettings(), (MONTH,), first_day=FIRST, end=date(2017, 4, 11))
 
 
+def test_the_longest_horizon_is_the_one_refused_when_it_leaves_no_room_for_the_others() -> None:
+    with pytest.raises(NotEnoughDataError, match="a horizon of 365 days needs 1169"):
+        plan(CutoffSettings(), (WEEK, Task("h365", 365)), first_day=FIRST, end=END)
+
+
 def test_the_days_that_a_refusal_asks_for_are_enough() -> None:
     enough = plan(CutoffSettings(), (MONTH,), first_day=FIRST, end=date(2017, 6, 14))
     assert enough.validation["h30"]

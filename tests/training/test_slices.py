@@ -109,3 +109,8 @@ def test_parts_of_a_numeric_attribute_are_its_thirds():
     assert found["income: 20 at most"] == [0, 1]
     assert found["income: more than 30"] == [3]
     assert found["income: unknown"] == [4, 5]
+
+
+def test_nobody_is_no_part_and_nor_is_everybody():
+    found = parts_of(people(tenure_days=[5, 5], orders=[7, 7]), (), {})
+    assert found == {}

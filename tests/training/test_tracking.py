@@ -15,7 +15,7 @@ from training.tracking import CHALLENGER, Tracker
 
 @pytest.fixture(scope="module")
 def churn():
-    return outcome("churn")
+    return outcome("churn", method="lightgbm")
 
 
 @pytest.fixture(scope="module")

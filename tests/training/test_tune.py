@@ -12,7 +12,7 @@ import pytest
 
 from models import prediction_named, predictions
 from models.boosting import PARAMETERS
-from models.errors import UnknownMethodError
+from models.errors import TrackingError, UnknownMethodError
 from models.prediction import Customers, Examples, Task
 from models.settings import Settings, load_settings
 from tests.commands import Command, command_line
@@ -313,6 +313,16 @@ def test_nothing_is_tuned_when_the_history_has_no_room(notes: Notes, new_trainer
     assert found.sentence == "not tuned: the history is too short for windows before those that choose"
     assert (found.trials, trainer.tuned, fits_of(trainer).made) == (0, {}, 0)
     assert not (notes.settings.workspace / STUDIES).exists()
+
+
+def test_a_file_that_is_no_study_is_refused_in_one_line(notes: Notes, new_trainer: Callable[..., Trainer]) -> None:
+    path = notes.settings.workspace / STUDIES
+    path.parent.mkdir(parents=True)
+    path.write_text("not a database, however long one looks at it")
+    with pytest.raises(
+        TrackingError, match=r"\A\S+tuning.db failed: [^\n]+ not a database; train without --tune, or rem"
+    ):
+        tuned(new_trainer(notes), notes)
 
 
 def test_optuna_says_nothing(

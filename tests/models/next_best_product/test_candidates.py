@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_only_allowed_items_are_candidates() -> None:
 
 
 def test_popular_items_make_up_for_those_that_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OWN", "SIMILAR", "LINEAR"):
+    for name in ("OWN", "SIMILAR", "LINEAR", "NEAR"):
         monkeypatch.setattr(module, name, 1)
     monkeypatch.setattr(module, "POPULAR", 2)
     # by popularity: apples, eggs, bread, coal; two each that are new to the customer
@@ -140,12 +141,44 @@ def test_what_was_never_bought_has_no_purchases_of_its_own() -> None:
 
 def test_popularity_is_seen_by_hand() -> None:
     found = told(ANN, "any", EGGS)
-    # six of eight customers in the last week; second behind apples
-    shares = [found[name] for name in ("recent_7d", "recent_30d", "recent_90d", "buyers", "trend")]
-    assert shares == pytest.approx([6 / 8] * 4 + [1])
-    assert (found["rank"], found["repeat_rate"]) == (1, 0)
+    # six customers in the last week, second behind seven with apples
+    shares = [found[f"share_{window}"] for window in ("7d", "30d", "90d", "ever")]
+    assert shares == pytest.approx([6 / 7] * 4)
+    assert [found[f"rank_{window}"] for window in ("7d", "30d", "90d", "ever")] == [1, 1, 1, 1]
+    # of the 13 buyers of the last week and month, and the 14 of the quarter
+    assert (found["trend_7d"], found["trend_30d"]) == pytest.approx((1, (6 / 13) / (6 / 14)))
+    assert found["repeat_rate"] == 0
     bread = told(ANN, "any", BREAD)
-    assert (bread["recent_30d"], bread["recent_90d"], bread["trend"], bread["rank"]) == (0, 0.125, 0, 2)
+    assert (bread["share_30d"], bread["share_90d"], bread["share_ever"]) == pytest.approx((0, 1 / 7, 1 / 7))
+    # nobody bought bread or coal in the last month; coal was bought once like bread
+    assert (bread["rank_30d"], bread["rank_90d"], bread["rank_ever"]) == (2, 2, 2)
+    assert (bread["trend_7d"], bread["trend_30d"]) == (0, 0)
+
+
+def test_a_month_in_which_everybody_buys_twice_as_many_things_says_the_same() -> None:
+    busy = statistics_of(events(LINES, customers=8))
+    calm = replace(busy, recent=busy.recent / 2)
+    for name in ("ranks", "trends"):
+        np.testing.assert_allclose(getattr(calm, name), getattr(busy, name))
+    np.testing.assert_allclose(calm.shares[:3], busy.shares[:3])
+
+
+def test_nothing_is_popular_where_nobody_bought_anything() -> None:
+    nothing = statistics_of(events([], customers=3))
+    assert (nothing.shares == 0).all()
+    assert (nothing.ranks == 0).all()
+    assert (nothing.trends == 0).all()
+
+
+def test_similar_customers_are_seen_with_their_share_of_the_highest() -> None:
+    found = told(ANN, "any", EGGS)
+    # those who bought apples bought eggs as well
+    assert found["near"] > 0
+    assert found["near_share"] < 1
+    # apples are more so, and out of the question where the customer never bought the item
+    assert told(ANN, "any", APPLE)["near_share"] == 1
+    assert told(ANN, "new", EGGS)["near_share"] == 1
+    assert told(ANN, "new", EGGS)["near"] == found["near"]
 
 
 def test_similarity_is_seen_with_its_share_of_the_highest() -> None:
@@ -198,9 +231,12 @@ def test_the_basket_is_seen_by_hand() -> None:
 
 
 def test_shares_are_of_each_customers_own_highest_and_nought_where_nothing_is_above_it() -> None:
-    found = module._share(np.array([[1, 4, -2], [10, 5, 0], [0, 0, 0], [-3, -1, 0]], np.float32))
-    assert found.tolist() == [[0.25, 1, -0.5], [1, 0.5, 0], [0, 0, 0], [-3, -1, 0]]
-    assert module._share(np.empty((2, 0), np.float32)).shape == (2, 0)
+    values = np.array([[1, 4, -2], [10, 5, 0], [0, 0, 0], [-3, -1, 0]], np.float32)
+    row, item = np.nonzero(np.ones(values.shape))
+    own, shares = module._with_share(values, row, item)
+    assert own.tolist() == values.ravel().tolist()
+    assert shares.reshape(4, 3).tolist() == [[0.25, 1, -0.5], [1, 0.5, 0], [0, 0, 0], [-3, -1, 0]]
+    assert len(module._with_share(np.empty((2, 0), np.float32), row[:0], item[:0])[1]) == 0
 
 
 def test_the_top_are_above_nought_and_equals_go_together() -> None:

@@ -54,7 +54,7 @@ def test_there_are_no_scores_when_nothing_is_in_common_or_known() -> None:
 
 def test_one_customer_gets_the_scores_of_one_among_many() -> None:
     rng = np.random.default_rng(1)
-    lines = [(int(row), int(item), int(age)) for row, item, age in rng.integers(0, (60, 5, 80), (900, 3)) + (0, 0, 1)]
+    lines = [(int(row), int(item), int(age)) for row, item, age in rng.integers((0, 0, 1), (60, 5, 80), (900, 3))]
     known, many = of_lines(lines, 60), asked(*lines, customers=60)
     found = known.scores(many, nearest=7)
     singles = [known.scores(many[row : row + 1], nearest=7) for row in range(60)]

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -47,7 +48,45 @@ def test_a_rule_has_support_confidence_and_lift_by_hand() -> None:
     assert (found.support, found.confidence, found.lift) == pytest.approx((6 / 20, 6 / 8, (6 / 8) / (11 / 20)))
 
 
-def test_the_rule_with_the_highest_lift_is_told() -> None:
+def test_the_lift_has_an_interval_by_hand() -> None:
+    found = why(EGGS, SHOP, [(0, APPLE, 3)])
+    assert isinstance(found, Rule)
+    lift = (6 / 8) / (11 / 20)
+    reach = math.exp(1.959964 * math.sqrt(1 / 6 - 1 / 8 - 1 / 11 + (2 * lift - 1) / 20))
+    assert (found.lift_low, found.lift_high) == pytest.approx((lift / reach, lift * reach))
+    # as often as not chance: ten times the orders are surer
+    often = why(EGGS, SHOP * 10, [(0, APPLE, 3)])
+    assert isinstance(often, Rule)
+    assert often.lift == pytest.approx(lift)
+    assert found.lift_low < 1 < often.lift_low < often.lift < often.lift_high < found.lift_high
+
+
+def test_the_interval_holds_the_true_lift_nineteen_times_in_twenty() -> None:
+    rng = np.random.default_rng(3)
+    # apples in 30 %, eggs in 40 %, both in 18 % of the orders: a lift of 1.5
+    held = 0
+    for _ in range(300):
+        both, apples, eggs, _ = rng.multinomial(400, [0.18, 0.12, 0.22, 0.48])
+        orders = [*[(APPLE, EGGS)] * both, *[(APPLE,)] * apples, *[(EGGS,)] * eggs]
+        orders += [(COAL,)] * (400 - len(orders))
+        found = why(EGGS, orders, [(0, APPLE, 3)])
+        assert isinstance(found, Rule)
+        held += found.lift_low <= 1.5 <= found.lift_high
+    assert 0.92 <= held / 300 <= 0.98
+
+
+def test_the_rule_that_is_surest_is_told_and_not_one_of_few_orders() -> None:
+    # five of six orders with coal hold eggs, and sixty of eighty with apples
+    orders = [*[(COAL, EGGS)] * 5, (COAL,), *[(APPLE, EGGS)] * 60, *[(APPLE,)] * 20, *[(BREAD,)] * 75]
+    few, many = (why(EGGS, orders, [(0, item, 3)]) for item in (COAL, APPLE))
+    assert isinstance(few, Rule)
+    assert isinstance(many, Rule)
+    assert few.lift > many.lift
+    assert few.lift_low < many.lift_low
+    assert why(EGGS, orders, [(0, APPLE, 3), (0, COAL, 3)]) == many
+
+
+def test_the_rule_from_what_most_orders_go_on_from_is_told() -> None:
     found = why(EGGS, SHOP, [(0, APPLE, 3), (0, BREAD, 3)])
     assert isinstance(found, Rule)
     # 5 of the 6 with bread

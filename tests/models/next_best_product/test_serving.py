@@ -71,6 +71,9 @@ def test_a_rule_is_told_in_words_and_figures(near: Served) -> None:
     assert eggs.reason.support == pytest.approx(6 / 9)
     assert eggs.reason.confidence == pytest.approx(6 / 8)
     assert eggs.reason.lift == pytest.approx((6 / 8) / (6 / 9))
+    assert eggs.reason.lift_low is not None
+    assert eggs.reason.lift_high is not None
+    assert eggs.reason.lift_low < eggs.reason.lift < eggs.reason.lift_high
     assert eggs.reason.text == "75% of the orders with Apple hold it too, 1.1 times as many as of all orders"
 
 

@@ -123,12 +123,6 @@ def test_choices_of_one_level_are_not_for_the_other() -> None:
     assert choices is None
 
 
-def test_fewer_cutoffs_teach_when_there_are_many_items(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MANY_ITEMS", 19)
-    learnt, _ = teach(Teaching(shop_prediction().settings), town.examples())
-    assert len(learnt.past) == 2
-
-
 def test_what_is_read_once_is_kept_for_the_next_method() -> None:
     teaching = Teaching(shop_prediction().settings)
     one, other = (teach(teaching, town.examples())[0] for _ in range(2))

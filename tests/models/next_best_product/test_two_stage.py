@@ -9,16 +9,16 @@ import pytest
 
 from models import columns as col
 from models.errors import NotEnoughDataError
-from models.next_best_product import two_stage
-from models.next_best_product.asking import NOT_SCORED, Asked
+from models.next_best_product import handover, two_stage
+from models.next_best_product.asking import NOT_SCORED, Asked, scored_only
 from models.next_best_product.candidates import FEATURES, GROUPS
 from models.next_best_product.learning import Learnt, Past
 from models.next_best_product.prediction import NextBestProduct
-from models.next_best_product.profiles import Profiles, events_of, profiles_of
+from models.next_best_product.profiles import Profiles, events_of, profiles_of, unique_events
 from models.next_best_product.reasons import Rule
 from models.next_best_product.recommender import FittedRecommender, Level
 from models.next_best_product.teaching import Teaching
-from models.next_best_product.two_stage import RANKERS, TREES, TwoStage, TwoStageMethod
+from models.next_best_product.two_stage import RANKERS, SINGLES, TREES, TwoStage, TwoStageMethod
 from models.prediction import Examples
 from tests.models.next_best_product import town
 from tests.models.next_best_product.corner_shop import shop_prediction
@@ -354,3 +354,115 @@ def test_what_was_bought_before_drives_the_next_basket() -> None:
     assert strengths["the basket"] == 0
     assert isinstance(fitted().levels["category"].scorer, TwoStage)
     assert fitted().levels["category"].vocabulary.column == col.SUBCATEGORY
+
+
+def handed(mode: str = "new", to: str = "item_knn") -> TwoStage:
+    """Return a fit in which one mode is handed over."""
+    return TwoStageMethod().fit(learnt(known()), seed=1, choices={**dict.fromkeys(RANKERS, 2), mode: to})
+
+
+@pytest.mark.parametrize("name", [single.name for single in SINGLES])
+@pytest.mark.parametrize("mode", RANKERS)
+def test_a_mode_that_is_handed_over_is_served_by_the_generator_alone(mode: Any, name: str) -> None:
+    given = learnt(known())
+    found = handed(mode, name)
+    assert set(found.rankers) == {*RANKERS} - {mode}
+    alone = next(single for single in SINGLES if single.name == name).fit(given, seed=1)
+    level = fitted().levels["product"]
+    question = asked(level, mode, held_out())
+    np.testing.assert_array_equal(found.score(question), scored_only(alone.score(question), question))
+    # and the other modes are not
+    other = asked(level, "any" if mode == "new" else "new", held_out())
+    np.testing.assert_array_equal(found.score(other), handed("basket" if mode != "basket" else "new").score(other))
+
+
+@pytest.mark.parametrize("name", [single.name for single in SINGLES])
+def test_what_was_handed_over_is_kept_and_frozen(name: str) -> None:
+    found = handed("new", name)
+    assert found.choices == {"any": 2, "new": name, "basket": 2}
+    given = learnt(known())
+    loaded = TwoStageMethod().load(found.parts(), given.now.statistics, given.now.rules)
+    assert loaded.choices == found.choices
+    question = asked(fitted().levels["product"], "new", held_out())
+    np.testing.assert_array_equal(loaded.score(question), found.score(question))
+    for row in range(0, len(question), 9):
+        alone = question.take(np.array([row]))
+        np.testing.assert_array_equal(found.score(alone)[0], found.score(question)[row])
+    again = TwoStageMethod().fit(given, seed=1, choices=found.choices)
+    assert again.parts() == found.parts()
+
+
+def test_what_is_bought_again_goes_where_the_next_basket_goes() -> None:
+    found = handed("any", "tifu_knn")
+    again, every = (asked(fitted().levels["product"], mode, held_out()) for mode in ("repeat", "any"))
+    expected = np.where(again.open_items, found.score(every), NOT_SCORED)
+    np.testing.assert_array_equal(found.score(again), expected)
+    assert two_stage.contributions(found, again.profiles) == {}
+
+
+def test_the_newest_past_cutoff_hands_over_where_a_generator_is_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover, "MARGIN", 2.0)
+    found = TwoStageMethod().fit(learnt(known()), seed=1).choices
+    assert all(isinstance(found[mode], str) for mode in RANKERS)
+    monkeypatch.setattr(handover, "MARGIN", -2.0)
+    assert TwoStageMethod().fit(learnt(known()), seed=1).choices == dict.fromkeys(RANKERS, TREES)
+
+
+def test_who_serves_is_chosen_without_the_window_that_measures() -> None:
+    given = learnt(known())
+    rng = np.random.default_rng(1)
+    labels = tuple(np.sort(rng.choice(given.now.profiles.items, 3, replace=False)) for _ in given.now.window)
+    poisoned = replace(given, now=replace(given.now, basket=labels, window=labels), kept={})
+    one, other = (TwoStageMethod().fit(each, seed=1) for each in (replace(given, kept={}), poisoned))
+    assert one.parts() == other.parts()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_rankers_serve_when_there_are_too_few_past_cutoffs_to_hold_one_out(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a ranker would have to be better by more than there is
+    monkeypatch.setattr(handover, "MARGIN", 2.0)
+    given = learnt(known())
+    found = TwoStageMethod().fit(replace(given, past=given.past[:count]), seed=1)
+    assert found.choices == dict.fromkeys(RANKERS, TREES)
+
+
+def test_somebody_with_ten_thousand_lines_is_ranked_alone_as_among_others() -> None:
+    level = fitted().levels["product"]
+    items = len(level.vocabulary)
+    rng = np.random.default_rng(2)
+    lines = [(1, int(item), int(age)) for item, age in zip(rng.integers(items, size=10_000),
+                                                           rng.integers(1, 3_000, 10_000), strict=True)]  # fmt: skip
+    people = profiles_of(unique_events(*np.array([(0, 0, 4), *lines]).T, customers=2, items=items))
+    for mode in ("any", "repeat"):
+        both = Asked(people, mode)
+        scores = level.scorer.score(both)
+        np.testing.assert_array_equal(level.scorer.score(both.take(np.array([1])))[0], scores[1])
+        assert len(level.rank(both, 10).items[1]) == 10
+    # everything was bought: nothing is new
+    assert [each.tolist() for each in level.rank(Asked(people, "new"), 10).items][1] == []
+
+
+def test_an_assortment_that_changed_completely_is_learnt_from_and_recommended() -> None:
+    given = learnt(known())
+    half = given.now.profiles.items
+    # what is bought since the newest cutoff are other items, which nobody ever bought before
+    bought = given.now.events
+    moved = replace(bought, items=2 * half, item=np.where(bought.age <= 30, bought.item + half, bought.item))
+    order = unique_events(moved.row, moved.item, moved.age, moved.customers, moved.items)
+    now = type(given.now)(order, given.now.basket, given.now.window)
+
+    def wider(past: Past) -> Past:
+        seen = past.read()
+        then = replace(seen, events=replace(seen.events, items=2 * half))
+        return Past(past.day, ("wider", past.key), lambda: then)
+
+    past = tuple(wider(each) for each in given.past)
+    found = TwoStageMethod().fit(Learnt(now, past, {}), seed=1)
+    question = Asked(now.profiles, "new").take(np.arange(20))
+    for mode in RANKERS[:2]:
+        scores = found.score(replace(question, mode=mode))
+        assert not np.isnan(scores).any()
+        # what nobody bought before the change is answered too
+        assert (scores[:, half:] > NOT_SCORED).any()

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from models.errors import NotEnoughDataError
-from models.rivals.logistic import FOUR_NUMBERS, RECENCY, FittedLogistic, Logistic
+from models.errors import NotConvergedError, NotEnoughDataError
+from models.methods import log_odds
+from models.rivals.logistic import FOUR_NUMBERS, RECENCY, WIDE, FittedLogistic, Logistic
 from tests.synthetic import examples, people
 
 LEARNT = examples(300)
@@ -10,7 +13,7 @@ DAYS = LEARNT.labels["next_order_days"]
 TARGET = np.column_stack([DAYS < 7, DAYS < 30]).astype(float)
 
 
-@pytest.fixture(scope="module", params=[RECENCY, FOUR_NUMBERS], ids=lambda method: method.name)
+@pytest.fixture(scope="module", params=[RECENCY, FOUR_NUMBERS, WIDE], ids=lambda method: method.name)
 def fitted(request: pytest.FixtureRequest) -> FittedLogistic:
     return request.param.fit(LEARNT.customers, TARGET, horizons=[7, 30], seed=1)
 
@@ -33,7 +36,6 @@ def test_a_score_is_the_hand_worked_one():
     # sign-log: ln 1 = 0, ln(1 + 3) ; the null is filled with the median 3
     fitted = FittedLogistic(
         "hand", ("spend",), medians=np.array([3.0]), means=np.array([np.log(2)]), scales=np.array([2.0]),
-        lows=np.array([-np.inf]), highs=np.array([np.inf]),
         weights=np.array([[1.0, 0.5], [0.0, 0.0]]),
     )  # fmt: skip
     x = (np.log(4) - np.log(2)) / 2
@@ -79,8 +81,60 @@ def test_a_feature_that_is_null_or_constant_for_everybody_does_no_harm():
     features[:, LEARNT.customers.names.index("spend")] = np.nan
     features[:, LEARNT.customers.names.index("orders")] = 4
     customers = type(LEARNT.customers)(LEARNT.customers.ids, LEARNT.customers.as_of, features, LEARNT.customers.names)
-    scores = FOUR_NUMBERS.fit(customers, TARGET, horizons=[7, 30], seed=1).score(customers)
-    assert ((scores > 0) & (scores < 1)).all()
+    for method in (FOUR_NUMBERS, WIDE):
+        scores = method.fit(customers, TARGET, horizons=[7, 30], seed=1).score(customers)
+        assert ((scores > 0) & (scores < 1)).all()
+
+
+def test_every_feature_is_read_when_no_inputs_are_named():
+    assert WIDE.fit(LEARNT.customers, TARGET, horizons=[7, 30], seed=1).inputs == LEARNT.customers.names
+
+
+def test_windows_that_reach_beyond_the_first_cutoffs_history_are_not_read():
+    features = LEARNT.customers.features.copy()
+    tenure = LEARNT.customers.names.index("tenure_days")
+    first = LEARNT.customers.as_of == LEARNT.customers.as_of.min()
+    features[first, tenure] = np.minimum(features[first, tenure], 60)
+    fitted = WIDE.fit(replace(LEARNT.customers, features=features), TARGET, horizons=[7, 30], seed=1)
+    left_out = set(LEARNT.customers.names) - set(fitted.inputs)
+    assert left_out
+    assert all(name.endswith(("_90d", "_180d")) for name in left_out)
+    assert {"orders_60d", "orders", "recency_days"} <= set(fitted.inputs)
+    assert not {"orders_90d", "spend_180d"} & set(fitted.inputs)
+
+
+def test_what_was_not_read_adds_nothing():
+    names = LEARNT.customers.names
+    fitted = FittedLogistic("hand", ("spend",), np.zeros(1), np.zeros(1), np.ones(1), np.array([[2.0, 1.0]]))
+    added = fitted.contributions(LEARNT.customers, 0)
+    assert {names[at] for at in np.flatnonzero(added.any(axis=0))} == {"spend"}
+
+
+def test_contributions_are_the_change_from_the_median_and_nothing_where_null():
+    names = LEARNT.customers.names
+    fitted = FOUR_NUMBERS.fit(LEARNT.customers, TARGET, horizons=[7, 30], seed=1)
+    added = fitted.contributions(LEARNT.customers, 1)
+    assert {names[at] for at in np.flatnonzero(added.any(axis=0))} == set(fitted.inputs)
+    base = log_odds(fitted.score(LEARNT.customers)[:, 1]) - added.sum(axis=1)
+    assert base == pytest.approx(np.full(len(added), base[0]), abs=1e-6)
+    assert (added[np.isnan(LEARNT.customers.column("spend")), names.index("spend")] == 0).all()
+    # everybody's median adds nothing
+    medians = people(**{name: [fitted.median(name)] for name in fitted.inputs})
+    assert fitted.contributions(medians, 1) == pytest.approx(np.zeros((1, 4)), abs=1e-6)
+
+
+def test_more_examples_than_are_learnt_from_are_thinned(monkeypatch):
+    monkeypatch.setattr("models.rivals.logistic.MAX_EXAMPLES", 600)
+    some = np.linspace(0, 1799, 600).astype(int)
+    thinned = RECENCY.fit(LEARNT.customers, TARGET, horizons=[7, 30], seed=1)
+    alone = RECENCY.fit(LEARNT.customers.take(some), TARGET[some], horizons=[7, 30], seed=1)
+    assert thinned.parts() == alone.parts()
+
+
+def test_a_fit_that_does_not_converge_says_so(monkeypatch):
+    monkeypatch.setattr("models.rivals.logistic.MAX_ITERATIONS", 1)
+    with pytest.raises(NotConvergedError, match=r"rfm_logistic: no answer after 1 rounds on 1800 examples; look for"):
+        FOUR_NUMBERS.fit(LEARNT.customers, TARGET, horizons=[7, 30], seed=1)
 
 
 def test_a_target_that_nothing_can_be_learnt_from_is_refused():

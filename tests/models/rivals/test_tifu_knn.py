@@ -44,6 +44,8 @@ def test_the_own_frequency_is_mixed_with_the_mean_of_the_neighbours(monkeypatch:
     found = scores((0, APPLE, 3))
     assert found == pytest.approx([OWN + (1 - OWN) / 2, (1 - OWN) / 2, (1 - OWN) / 2, NOT_SCORED, NOT_SCORED])
     assert scores((0, APPLE, 3), mode="new") == found
+    monkeypatch.setattr(tifu_knn, "NEAREST", 1)
+    assert scores((0, APPLE, 3)) == pytest.approx([1, 1 - OWN, NOT_SCORED, NOT_SCORED, NOT_SCORED])
 
 
 def test_everybody_is_a_neighbour_when_there_are_few() -> None:

@@ -1,0 +1,106 @@
+"""Customer 0..119 each bought one item before, and buys the next one of a ring of five in the window."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.next_best_product import handover
+from models.next_best_product.asking import NOT_SCORED, Asked
+from models.next_best_product.handover import HeldOut, held_out
+from models.next_best_product.learning import Learnt, Past, Snapshot
+from models.rivals.item_knn import ItemKNN
+from models.rivals.most_popular import MostPopular
+from tests.models.next_best_product.corner_shop import events
+
+PEOPLE, ITEMS = 120, 5
+
+
+def seen(people: int = PEOPLE) -> Snapshot:
+    bought = [(row, row % ITEMS, 3) for row in range(people)]
+    after = tuple(np.array([(row + 1) % ITEMS]) for row in range(people))
+    return Snapshot(events(bought, customers=people, items=ITEMS), after, after)
+
+
+class Guess:
+    """Ranks the item ``steps`` after the one that was bought first in so many of a hundred customers' lists."""
+
+    choices: Any = {}  # noqa: RUF012
+
+    def __init__(self, hundredths: int) -> None:
+        self.hundredths = hundredths
+
+    def score(self, asked: Asked) -> np.ndarray:
+        scores = np.full((len(asked), ITEMS), NOT_SCORED)
+        own = asked.profiles.item
+        right = (own * 7 + np.arange(len(own)) * 31) % 100 < self.hundredths
+        scores[np.arange(len(own)), (own + 1) % ITEMS] = np.where(right, 2, 0)
+        scores[np.arange(len(own)), (own + 2) % ITEMS] = 1
+        return scores
+
+    def parts(self) -> Any:
+        return {}
+
+
+def test_the_best_of_the_generators_serves_where_the_ranker_is_no_better() -> None:
+    held = HeldOut(seen(), {"weak": Guess(20), "good": Guess(60), "poor": Guess(0)})
+    assert held.better("new", Guess(60)) == "good"
+    assert held.better("new", Guess(10)) == "good"
+    assert held.better("new", Guess(90)) is None
+
+
+def test_the_ranker_must_be_better_by_the_margin(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = HeldOut(seen(), {"good": Guess(60)})
+    ahead = held.ndcg("any", Guess(90)).mean() - held.ndcg("any", Guess(60)).mean()
+    monkeypatch.setattr(handover, "MARGIN", ahead - 1e-9)
+    assert held.better("any", Guess(90)) is None
+    monkeypatch.setattr(handover, "MARGIN", ahead + 1e-9)
+    assert held.better("any", Guess(90)) == "good"
+
+
+def test_of_equal_generators_the_first_serves() -> None:
+    held = HeldOut(seen(), {"simple": Guess(60), "complex": Guess(60)})
+    assert held.better("any", Guess(0)) == "simple"
+
+
+def test_a_list_has_its_ndcg_by_hand() -> None:
+    held = HeldOut(seen(), {})
+    # what is right comes first, or second behind the item after it
+    assert held.ndcg("new", Guess(100)).tolist() == [1.0] * PEOPLE
+    assert held.ndcg("new", Guess(0)) == pytest.approx(np.full(PEOPLE, 1 / np.log2(3)))
+
+
+def test_nothing_is_handed_over_where_too_few_lists_can_be_compared() -> None:
+    assert HeldOut(seen(99), {"good": Guess(90)}).better("new", Guess(0)) is None
+    assert HeldOut(seen(100), {"good": Guess(90)}).better("new", Guess(0)) == "good"
+    nothing_new = replace(seen(), window=(np.empty(0, np.int64),) * PEOPLE)
+    assert HeldOut(nothing_new, {"good": Guess(90)}).better("new", Guess(0)) is None
+
+
+def past(count: int) -> tuple[Past, ...]:
+    return tuple(Past(date(2017, 9 - back, 1), back, seen) for back in range(count))
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, False), (1, False), (2, False), (3, True)])
+def test_the_newest_of_three_past_cutoffs_is_held_out(count: int, expected: bool) -> None:
+    found = held_out(Learnt(seen(), past(count), {}), (MostPopular(), ItemKNN()), seed=1)
+    assert (found is not None) == expected
+    if found is not None:
+        assert list(found.singles) == ["most_popular", "item_knn"]
+
+
+def test_generators_are_fitted_on_what_was_known_at_the_held_out_cutoff() -> None:
+    learnt: list[Learnt] = []
+
+    class Spy:
+        name = "spy"
+
+        def fit(self, given: Learnt, *, seed: int, choices: Any = None) -> Any:
+            learnt.append(given)
+
+    given = Learnt(seen(200), past(3), {})
+    held_out(given, (Spy(),), seed=1)  # type: ignore[arg-type]
+    assert learnt[0].now.profiles.customers == PEOPLE
+    assert learnt[0].past == given.past[1:]
