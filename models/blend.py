@@ -20,7 +20,7 @@ from models.rivals.logistic import WIDE, FittedLogistic
 
 TREES, LINE, PROCESS = "trees_", "line_", "process_"
 """What the names of each voice's parts begin with."""
-SHARES: Mapping[str, float] = {TREES: 0.6, LINE: 0.2, PROCESS: 0.2}
+SHARES: Mapping[str, float] = {TREES: 0.5, LINE: 0.25, PROCESS: 0.25}
 HISTORY = ("orders", "recency_days", "tenure_days")
 """What BG/NBD reads."""
 
@@ -92,7 +92,7 @@ class FittedBlend:
 
 @dataclass(frozen=True)
 class Blend:
-    """Three fifths boosted trees, a fifth logistic regression on every feature, a fifth BG/NBD.
+    """Half boosted trees, a quarter logistic regression on every feature, a quarter BG/NBD.
 
     Parameters
     ----------

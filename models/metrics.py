@@ -163,13 +163,11 @@ class IntervalMeasurement:
         actual, waiting = self._table
         shape = (actual.max(initial=0) + 1, _STEPS + 1)
         mass = np.bincount(actual * shape[1] + waiting, weights, shape[0] * shape[1]).reshape(shape)
-        came = mass.copy()
-        # what did not come in sight is later than all that came, and comes in no order among itself
-        came[actual[self.actual >= self.cut_at]] = 0
+        # what did not come in sight is in the last row: later than all that came, and in no order among itself
         later = mass[::-1].cumsum(axis=0)[::-1] - mass
         rightly = later[:, ::-1].cumsum(axis=1)[:, ::-1] - later / 2
-        pairs = (came.sum(axis=1) * later.sum(axis=1)).sum()
-        return float((came * rightly).sum() / pairs) if pairs else float("nan")
+        pairs = (mass.sum(axis=1) * later.sum(axis=1)).sum()
+        return float((mass * rightly).sum() / pairs) if pairs else float("nan")
 
     @cached_property
     def _table(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -103,6 +103,7 @@ def test_the_page_shows_figures_published_ones_and_verdicts_when_some_parts_were
     assert "| churn complete-journey 30 days, 2017-12-01 | LR, four numbers | .857 | .856 | yes |" in page
     assert "Where Foresell does not lead" not in page
     assert "## Lookalike" not in page
+    assert "Not measured yet: calibration, dates, products, cost, lookalike, training." in page
 
 
 def test_the_test_that_the_page_points_to_is_there() -> None:

@@ -16,6 +16,7 @@ from models.settings import CutoffSettings, Settings, TrainingSettings, load_set
 from training.cutoffs import Plan
 from training.ingest import ensure_tables
 from training.intake_report import IntakeReport
+from training.progress import silent
 from training.run import Trainer
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -135,4 +136,4 @@ def workspace(source: str, folder: Path) -> tuple[Settings, IntakeReport]:
         text = f'[source]\nbuiltin = "{source}"\n'
     (home / "foresell.toml").write_text(text, encoding="utf-8")
     settings = load_settings(home)
-    return settings, ensure_tables(settings, today=datetime.now(UTC).date(), progress=lambda _: None)
+    return settings, ensure_tables(settings, today=datetime.now(UTC).date(), progress=silent)

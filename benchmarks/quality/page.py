@@ -74,7 +74,8 @@ def render(results: Mapping[str, Result], *, images: Mapping[str, str]) -> str:
         "training": _training,
     }
     sections += [write(results[part]["data"]) for part, write in writers.items() if part in results]
-    sections += [_reproduced(list(reproduced(results))), _measured_on(results)]
+    missing = [part for part in writers if part not in results]
+    sections += [_reproduced(list(reproduced(results))), _measured_on(results, missing)]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -524,7 +525,7 @@ def _reproduced(found: Sequence[Reproduced]) -> str:
     )
 
 
-def _measured_on(results: Mapping[str, Result]) -> str:
+def _measured_on(results: Mapping[str, Result], missing: Sequence[str]) -> str:
     rows = []
     for part, result in results.items():
         stamp = result["stamp"]
@@ -536,5 +537,7 @@ def _measured_on(results: Mapping[str, Result]) -> str:
     return (
         "## Measured on\n\nA commit with + had changes that were not committed. Load is how many processes wanted "
         "to run "
-        "when the part ended: above the number of cores, times are too long.\n\n" + table(head, rows)
+        "when the part ended: above the number of cores, times are too long.\n\n"
+        + table(head, rows)
+        + (f"\n\nNot measured yet: {', '.join(missing)}." if missing else "")
     )

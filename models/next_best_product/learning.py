@@ -26,6 +26,7 @@ MAX_MEASURED = 5_000
 """Customers of one cutoff that a method is measured on."""
 PAST_CUTOFFS = 3
 SPACING_DAYS = 28
+"""Days that two past cutoffs lie apart, or the horizon where it is shorter."""
 ACTIVE_DAYS = 90
 """Customers with an order in so many days are learnt from and measured."""
 

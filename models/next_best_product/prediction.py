@@ -61,8 +61,8 @@ class NextBestProduct(Prediction):
     """Products that a customer will buy in the next ``horizon`` days, ranked.
 
     Measured on customers with an order in the last 90 days: the next basket, what is bought for the first time, what is
-    bought again, and half of a basket by the other half. Up to three of the newest cutoffs, 28 days apart, teach the
-    rankers.
+    bought again, and half of a basket by the other half. Up to three of the newest cutoffs, 28 days apart (or a
+    horizon, where it is shorter), teach the rankers; the newest of three says where a single generator serves instead.
     """
 
     name = "next-best-product"

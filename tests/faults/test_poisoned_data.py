@@ -113,11 +113,10 @@ CASES: list[tuple[Poison, float, Fate]] = [
     (flipped, 0.01, "gate"), (flipped, 0.05, "gate"), (flipped, 0.2, "gate"),
     (repeated, 0.01, "harmless"), (repeated, 0.05, "gate"), (repeated, 0.2, "gate"),
     (of_one_customer, 0.01, "harmless"), (of_one_customer, 0.05, "gate"), (of_one_customer, 0.2, "gate"),
-    (of_one_product, 0.01, "gate"), (of_one_product, 0.05, "gate"), (of_one_product, 0.2, "gate"),
+    (of_one_product, 0.01, "harmless"), (of_one_product, 0.05, "gate"), (of_one_product, 0.2, "gate"),
     (of_one_day, 0.01, "gate"), (of_one_day, 0.05, "gate"), (of_one_day, 0.2, "gate"),
     (of_absurd_amount, 0.01, "gate"), (of_absurd_amount, 0.05, "gate"), (of_absurd_amount, 0.2, "gate"),
-    # rejected rows leave their days poorer
-    (of_impossible_amount, 0.01, "harmless"), (of_impossible_amount, 0.05, "gate"),
+    (of_impossible_amount, 0.01, "harmless"), (of_impossible_amount, 0.05, "intake"),
     (of_impossible_amount, 0.2, "intake"),
 ]  # fmt: skip
 QUICK = [(flipped, 0.2), (repeated, 0.01), (of_impossible_amount, 0.2)]
@@ -139,7 +138,9 @@ def test_poisoned_lines_are_refused_or_harmless_and_the_champion_is_not_replaced
     trained = command("train", "churn", "--workspace", own_shop)
     if fate == "intake":
         assert trained.code == 2
-        assert re.search(rf"too many rejected rows, .* amount_too_large {count:,}\b.*quarantine", trained.err)
+        assert re.search(
+            rf"too many rejected rows, .*\(amount_too_large {count:,}\); they are in .*quarantine", trained.err
+        )
         # the report has every one of the rows
         rejected = pq.read_table(own_shop / "data" / "quarantine" / rejected_file(col.ORDER_LINES))
         assert rejected[col.AMOUNT].to_pylist() == ["9e12"] * count
@@ -157,7 +158,7 @@ def test_poisoned_lines_are_refused_or_harmless_and_the_champion_is_not_replaced
         assert "The champion is unchanged; correct the source and train again" in promoted.err
         assert tracker.require_alias("churn", CHAMPION) == before
         return
-    assert (promoted.code, promoted.err) == (0, promoted.err)
+    assert promoted.code == 0, promoted.err
     folder = tracker.download_artifact_folder(challenger.run_id, ARTIFACT, tmp_path)
     found = load_artifact(folder, tracker.artifact_digest(challenger.run_id))
     one = tracker.evaluated(before)

@@ -1,5 +1,6 @@
 """Small outcomes of training, on synthetic customers, for what is written about a run."""
 
+from dataclasses import fields
 from datetime import date
 from functools import cache
 
@@ -9,6 +10,7 @@ from models import columns as col
 from models import prediction_named
 from models.artifact import Artifact, golden_customers
 from models.features import catalogue, fingerprint
+from models.metrics import IntervalMeasurement
 from models.prediction import Customers, Examples
 from models.settings import CutoffSettings, FeatureSettings
 from training import evaluate
@@ -69,6 +71,12 @@ def outcome(name: str = "churn", *, method: str | None = None, draws: int = 20) 
         examples=len(learnt),
         explained=learnt.customers,
     )  # fmt: skip
+
+
+def dates(actual: np.ndarray, expected: np.ndarray, *, cut_at: int) -> IntervalMeasurement:
+    """Expected days beside actual ones; nothing else is said of them."""
+    nothing = {each.name: np.zeros(len(actual)) for each in fields(IntervalMeasurement)}
+    return IntervalMeasurement(**nothing | {"actual": actual, "expected": expected, "cut_at": cut_at})
 
 
 def intake(source: str = "complete-journey") -> IntakeReport:

@@ -1,13 +1,9 @@
 import numpy as np
 import pytest
 
-from models.metrics import BinaryMeasurement, IntervalMeasurement, QueryMeasurement, bootstrap
+from models.metrics import BinaryMeasurement, QueryMeasurement, bootstrap
+from tests.training.outcomes import dates
 from training.headline import LOSS, area, headline, mean
-
-
-def dated(actual, expected):
-    nothing = np.zeros(len(actual))
-    return IntervalMeasurement(np.array(actual, float), np.array(expected, float), nothing, nothing, nothing, cut_at=9)
 
 
 def drawn(count=400, seed=1):
@@ -65,7 +61,7 @@ def test_mean_has_the_standard_error_of_a_mean():
     ("measurement", "metric", "value"),
     [
         (QueryMeasurement(np.array([0.6, 0.8]), np.zeros((2, 14))), "auc", 0.7),
-        (dated(actual=[3, 5], expected=[4, 1]), "error_days", 2.5),
+        (dates(np.array([3, 5.0]), np.array([4, 1.0]), cut_at=9), "error_days", 2.5),
     ],
 )
 def test_each_measurement_has_the_figure_that_people_read_first(measurement, metric, value):

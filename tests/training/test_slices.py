@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from models.metrics import BinaryMeasurement, IntervalMeasurement
+from models.metrics import BinaryMeasurement
 from models.settings import Attribute
 from tests.synthetic import people
+from tests.training.outcomes import dates
 from training.slices import parts_of, slices
 
 
@@ -70,7 +71,7 @@ def test_a_part_without_ten_events_is_not_judged():
 
 def test_a_date_is_judged_by_its_error_and_lower_is_better():
     actual = np.r_[np.tile([9, 11.0], 100), np.tile([5, 15.0], 100)]
-    found = slices(IntervalMeasurement(actual, np.full(400, 10.0), actual, actual, actual, cut_at=60), halves(400, 200))
+    found = slices(dates(actual, np.full(400, 10.0), cut_at=60), halves(400, 200))
     assert [each.figure.value for each in found.each] == [1, 5]
     assert found.worst == "second"
     assert found.each[1].gap is None

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from models.metrics import RECALL_SHARES, BinaryMeasurement, IntervalMeasurement, QueryMeasurement
+from models.metrics import RECALL_SHARES, BinaryMeasurement, QueryMeasurement
+from tests.training.outcomes import dates
 from training.what_if import SHARES, what_if
 
 
@@ -54,4 +55,4 @@ def test_queries_are_told_in_shares():
 
 
 def test_a_date_ranks_nobody():
-    assert what_if(IntervalMeasurement(*(np.zeros(3) for _ in range(5)), cut_at=9), draws=20, seed=1) == ()
+    assert what_if(dates(np.zeros(3), np.zeros(3), cut_at=9), draws=20, seed=1) == ()

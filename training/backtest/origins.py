@@ -86,8 +86,9 @@ def origins(plan: Plan, tasks: Sequence[Task], settings: CutoffSettings, *, mont
         shortest = min(task.horizon for task in found.tasks)
         apart = -(-shortest // MONTH_DAYS) * MONTH_DAYS
         needed = settings.min_history_days + settings.step_days + 2 * shortest + apart
+        there = (plan.end - plan.grid[0]).days + settings.min_history_days
         raise NotEnoughDataError(
-            f"no backtest of even one month: {(plan.end - plan.grid[0]).days + settings.min_history_days} days of data, "
-            f"a horizon of {shortest} days needs about {needed}; shorten the horizon or lower cutoffs.min_history_days"
+            f"no backtest of even one month: {there} days of data, a horizon of {shortest} days needs about "
+            f"{needed}; shorten the horizon or lower cutoffs.min_history_days"
         )
     return found

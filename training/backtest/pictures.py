@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from training.backtest.backtest import Backtest, Course, Measured
 from training.card import meaning
@@ -58,7 +59,7 @@ def _lines(
         served = [window.methods[window.served].headline for window in course.windows]
         low, high = [each.low for each in served], [each.high for each in served]
         axes.fill_between(
-            [w.day for w in course.windows],
+            _days(course),
             low,
             high,
             color=_SERVED,
@@ -66,7 +67,7 @@ def _lines(
             zorder=1,
             linewidth=0,
             label="its 95 % interval",
-        )  # type: ignore[arg-type]
+        )
     return _finished(figure, axes, course, label)
 
 
@@ -74,29 +75,37 @@ def _calibration(course: Course, title: str) -> bytes:
     figure, axes = canvas(title, width=WIDTH_INCHES, height=HEIGHT_INCHES)
     _methods(axes, course, lambda each: each.calibration_error)
     floors = [window.floor if window.floor is not None else np.nan for window in course.windows]
-    axes.plot([w.day for w in course.windows], floors, color="#9AA0A6", linestyle=":", label="by chance alone")  # type: ignore[arg-type]
+    axes.plot(_days(course), floors, color="#9AA0A6", linestyle=":", label="by chance alone")
     axes.set_ylim(bottom=0)
     return _finished(figure, axes, course, "calibration error")
 
 
 def _methods(axes: Axes, course: Course, value: Callable[[Measured], float | None]) -> None:
-    days = [window.day for window in course.windows]
+    days = _days(course)
     style = Style(course.methods, chosen="", title="")
     for method in course.methods:
         measured = [window.methods.get(method) for window in course.windows]
         values = [value(each) if each else None for each in measured]
         line = [np.nan if each is None else each for each in values]
-        axes.plot(days, line, marker="o", markersize=2.5, **style.of(method))  # type: ignore[arg-type]
+        axes.plot(days, line, marker="o", markersize=2.5, **style.of(method))
     served = [value(window.methods[window.served]) for window in course.windows]
     known = [np.nan if each is None else each for each in served]
-    axes.plot(days, known, color=_SERVED, linewidth=2.2, zorder=6, marker="o", markersize=4.5, label="as served")  # type: ignore[arg-type]
+    axes.plot(days, known, color=_SERVED, linewidth=2.2, zorder=6, marker="o", markersize=4.5, label="as served")
 
 
 def _finished(figure: Figure, axes: Axes, course: Course, label: str) -> bytes:
     axes.set_ylabel(label, fontsize=9)
     axes.set_xlabel("first day of the window", fontsize=9)
-    days = [window.day for window in course.windows]
-    axes.set_xticks(days, [day.isoformat() for day in days], fontsize=8, rotation=0 if len(days) <= 8 else 45)  # type: ignore[arg-type]
+    axes.set_xticks(
+        _days(course),
+        [window.day.isoformat() for window in course.windows],
+        fontsize=8,
+        rotation=0 if len(course.windows) <= 8 else 45,
+    )
     # beside the lines: many methods lie close to each other
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.02), fontsize=8, frameon=False)
     return png(figure)
+
+
+def _days(course: Course) -> NDArray[np.datetime64]:
+    return np.array([window.day for window in course.windows], dtype="datetime64[D]")

@@ -107,6 +107,12 @@ def test_past_cutoffs_have_closed_and_lie_four_weeks_apart() -> None:
     assert [str(day) for day in past_cutoffs(at(*days), 30)] == ["2017-12-02", "2017-11-04", "2017-10-07"]
 
 
+def test_past_cutoffs_of_short_windows_lie_a_window_apart() -> None:
+    days = ["2017-12-18", "2017-12-11", "2017-12-04", "2017-11-27"]
+    assert [str(day) for day in past_cutoffs(at(*days), 14)] == ["2017-12-18", "2017-12-04"]
+    assert [str(day) for day in past_cutoffs(at(*days), 7)] == ["2017-12-18", "2017-12-11", "2017-12-04"]
+
+
 def test_the_newest_three_cutoffs_teach() -> None:
     days = ["2017-06-01", "2017-07-01", "2017-08-01", "2017-09-01", "2017-10-01"]
     assert [str(day) for day in past_cutoffs(at(*days), 30)] == ["2017-10-01", "2017-09-01", "2017-08-01"]
