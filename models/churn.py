@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 
 from models import columns as col
 from models.blend import Blend
-from models.boosting import Boosting
 from models.customer_prediction import CustomerPrediction
 from models.labels import next_order
 from models.messages import CustomerAnswer, CustomersRequest, Envelope
@@ -77,14 +76,12 @@ class Churn(CustomerPrediction):
     main_output = 0
     candidates: tuple[Method, ...] = (
         Blend(silence=True),
-        Boosting(),
         WIDE,
         ParetoNBD(silence=True),
         BGNBD(silence=True),
         FOUR_NUMBERS,
         RECENCY,
     )
-    own_methods = 2
 
     @property
     def not_eligible(self) -> str:

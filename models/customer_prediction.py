@@ -41,8 +41,6 @@ class CustomerPrediction(Prediction):
     answer_type: ClassVar[type[CustomerAnswer]]
     """The answer for one customer; ``response`` holds a list of them."""
     batch_options = frozenset({"reasons"})
-    own_methods: ClassVar[int] = 1
-    """How many of the candidates are ours: the first ones."""
     column_types: ClassVar[Mapping[str, pa.DataType]] = {}
     """Types of the batch job's columns that ``figures`` adds; a column that is not listed holds float64."""
 
@@ -87,11 +85,6 @@ class CustomerPrediction(Prediction):
     def methods(self) -> tuple[str, ...]:
         """Names of the candidates."""
         return tuple(method.name for method in self.candidates)
-
-    @property
-    def rivals(self) -> tuple[str, ...]:
-        """Names of the candidates that are not ours."""
-        return self.methods[self.own_methods :]
 
     def fit(
         self, method: str, examples: Examples, *, horizon: int, seed: int, choices: Mapping[str, Any] | None = None

@@ -12,7 +12,6 @@ from pydantic import Field, Strict, field_validator
 
 from models import columns as col
 from models.blend import Blend
-from models.boosting import Boosting
 from models.customer_prediction import CustomerPrediction
 from models.errors import InvalidRequestError
 from models.labels import next_order
@@ -95,14 +94,12 @@ class Repurchase(CustomerPrediction):
     settings: RepurchaseSettings
     candidates: tuple[Method, ...] = (
         Blend(silence=False),
-        Boosting(),
         WIDE,
         ParetoNBD(silence=False),
         BGNBD(silence=False),
         FOUR_NUMBERS,
         RECENCY,
     )
-    own_methods = 2
 
     @property
     def not_eligible(self) -> str:

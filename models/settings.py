@@ -105,7 +105,10 @@ class TrainingSettings(Section):
     max_examples: int = Field(default=400_000, ge=1_000, description="Examples (customer x cutoff) drawn at most.")
     bootstrap_samples: int = Field(default=500, ge=20, description="Bootstrap draws behind each interval.")
     margin: float = Field(
-        default=0.002, ge=0, lt=1, description="Validation loss difference within which the simpler method wins."
+        default=0.002,
+        ge=0,
+        lt=1,
+        description="Validation loss difference within which the simpler method wins; at most .5 % of the loss.",
     )
 
 

@@ -55,7 +55,7 @@ def figures(answer: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", NAMES)
 def test_our_model_is_as_good_as_the_published_one_at_30_days(sample: Sample, tracker: Tracker, name: str) -> None:
     run = tracker.client.get_run(sample.runs[name]).data
-    assert run.params["method"] == "lightgbm"
+    assert run.params["method"] == "blend"
     assert run.params["cutoff.test.h30"] == "2017-12-01"
     assert run.metrics["test.auc.h30"] >= LEAST[name]
     assert run.metrics["test.auc.h30.low"] < run.metrics["test.auc.h30"] < run.metrics["test.auc.h30.high"]

@@ -18,14 +18,14 @@ from models.errors import (
     UnknownMethodError,
 )
 from models.metrics import bootstrap
-from models.prediction import Prediction, Task
+from models.prediction import Task
 from training.card import Versions
 from training.drift import drift
 from training.evaluate import Figure
 from training.outcome import Losses, mean_loss
 from training.registry import CHALLENGER, CHAMPION, EVALUATED, HELD, Version
 from training.report import configured
-from training.run import Trainer, check_method, choose
+from training.run import Trainer, allowance, check_method, choose
 from training.tracking import Tracker
 
 THE_CHAMPION = "champion"
@@ -250,14 +250,18 @@ def _judge(
             unknown.append(NotCompared(THE_CHAMPION, error.message))
         else:
             compared.append(_compared(prediction.tasks, losses[method], theirs, THE_CHAMPION))
-            if compared[-1].difference.value > _allowed(prediction, method, incumbent, margin):
+            allowed = allowance(compared[-1].loss, margin)
+            # as good is good enough for what is as simple
+            simpler = prediction.methods.index(method) >= prediction.methods.index(incumbent)
+            if compared[-1].difference.value > (allowed if simpler else -allowed):
                 beaten_by = THE_CHAMPION
     if beaten_by:
         loss = mean_loss(prediction.tasks, losses[method])
         lines = "; ".join(str(line) for line in (*compared, *unknown))
         raise ChallengerRefusedError(
             f"{prediction.name} version {challenger.version} ({method}, validation loss {loss:.4f}) is refused: "
-            f"{beaten_by} is better, or as good within {margin} and simpler. {lines}. The champion is unchanged"
+            f"{beaten_by} is better, or as good within {margin} (at most .5 %) and simpler. "
+            f"{lines}. The champion is unchanged"
         )
     return (*compared, *unknown)
 
@@ -280,12 +284,6 @@ def _changed(trainer: Trainer, tracker: Tracker, version: Version) -> list[str]:
     then = tracker.parameters(version.run_id)
     now = configured(trainer.prediction, trainer.settings)
     return [path for path, value in now.items() if path not in _FREE and then.get(path) != value]
-
-
-def _allowed(prediction: Prediction, method: str, champion: str, margin: float) -> float:
-    """Return by how much a challenger's loss may exceed the champion's."""
-    order = prediction.methods
-    return margin if order.index(method) >= order.index(champion) else -margin
 
 
 def _compared(tasks: Sequence[Task], ours: Mapping[str, Losses], theirs: Mapping[str, Losses], name: str) -> Comparison:

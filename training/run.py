@@ -26,6 +26,8 @@ from training.progress import Progress, silent
 # of one history, by its fingerprint: every prediction of a command asks for the same
 _days: dict[str, Days] = {}
 
+RELATIVE_MARGIN = 0.005
+
 
 class Trainer:
     """Fits and measures the methods of one prediction on one history.
@@ -260,7 +262,7 @@ def _chosen(
 def choose(
     methods: Sequence[str], tasks: tuple[Task, ...], validation: Mapping[str, Mapping[str, Losses]], *, margin: float
 ) -> str:
-    """Return the simplest method whose validation loss is within ``margin`` of the best.
+    """Return the simplest method whose validation loss is as good as the best.
 
     Parameters
     ----------
@@ -271,11 +273,19 @@ def choose(
     validation : mapping of str to mapping of str to array
         method -> task tag -> losses.
     margin : float
-        In nats a customer.
+        The most that a loss as good as the best may exceed it by; see ``allowance``.
     """
     loss = {name: mean_loss(tasks, validation[name]) for name in methods}
     best = min(loss.values())
-    return next(name for name in reversed(methods) if loss[name] <= best + margin)
+    return next(name for name in reversed(methods) if loss[name] <= best + allowance(best, margin))
+
+
+def allowance(loss: float, margin: float) -> float:
+    """Return by how much another loss may exceed this one and still be as good.
+
+    Where an event is rare every loss is small, and a margin in nats would be as wide as all that methods differ by.
+    """
+    return min(margin, RELATIVE_MARGIN * loss)
 
 
 def _medians(features: np.ndarray) -> np.ndarray:

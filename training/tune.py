@@ -17,13 +17,11 @@ from models.errors import NotConvergedError, UnknownMethodError
 from models.prediction import Prediction, Task
 from training.cutoffs import MIN_GAP_DAYS, Plan
 from training.outcome import Losses, mean_loss
-from training.run import Trainer
+from training.run import Trainer, allowance
 from training.study import Study
 from training.tracking import Tracker
 
-METHOD = "lightgbm"
-# the methods that fit with the choices that are found; each is judged by itself
-TAKERS = ("blend", METHOD)
+METHOD = "blend"
 MAX_FOLDS, MIN_FOLDS = 3, 2
 # more trials than these learn a few windows by heart
 MAX_TRIALS = 200
@@ -77,15 +75,15 @@ class Tuning:
         Trials of the study, those of earlier runs included; the first is the hand-set parameters.
     parameters : mapping of str to number
         The best trial's.
-    taken : tuple of str
-        The methods that will be fitted with them.
+    taken : bool
+        Whether fits will begin with them.
     sentence : str
         What to tell.
     """
 
     trials: int
     parameters: Mapping[str, float]
-    taken: tuple[str, ...]
+    taken: bool
     sentence: str
 
 
@@ -127,12 +125,16 @@ def tune(trainer: Trainer, tracker: Tracker, *, parent: str, limit: TimeLimit, t
     """
     folds = tuning_folds(trainer.plan, trainer.prediction.tasks)
     if folds is None:
-        return Tuning(0, {}, (), "not tuned: the history is too short for windows before those that choose")
+        return Tuning(0, {}, False, "not tuned: the history is too short for windows before those that choose")
     study = Study(trainer, folds.days)
-    _try(study, folds, trainer, tracker, parent=parent, limit=limit, trials=trials)
-    found = _judged(study, trainer)
+    try:
+        _try(study, folds, trainer, tracker, parent=parent, limit=limit, trials=trials)
+        found = _judged(study, trainer)
+    except NotConvergedError as error:
+        # the training that follows leaves the method out, and goes on
+        return Tuning(len(study), {}, False, f"not tuned: {error.message}")
     tracker.log_parameters(
-        parent, {"tuning.trials": str(found.trials), "tuning.taken": " ".join(found.taken), "tuning": found.sentence}
+        parent, {"tuning.trials": str(found.trials), "tuning.taken": str(found.taken).lower(), "tuning": found.sentence}
     )
     return found
 
@@ -205,22 +207,15 @@ def _judged(study: Study, trainer: Trainer) -> Tuning:
     position, parameters = study.best
     if not position:
         return Tuning(
-            len(study), parameters, (), f"tuning did not pay: the hand-set parameters are the best of {trials}"
+            len(study), parameters, False, f"tuning did not pay: the hand-set parameters are the best of {trials}"
         )
     tasks, margin = trainer.prediction.tasks, trainer.settings.training.margin
-    told, taken = [], []
-    for method in (each for each in TAKERS if each in trainer.prediction.methods):
-        trainer.progress(f"{trainer.prediction.name}: {method}, tuned against hand-set")
-        try:
-            by_hand = mean_loss(tasks, trainer.validation_losses(method))
-            tuned = mean_loss(tasks, trainer.validation_losses(method, {"parameters": parameters}))
-        except NotConvergedError:
-            continue  # the training that follows says so
-        if by_hand - tuned > margin:
-            taken.append(method)
-        told.append(f"{method} {tuned:.4f} tuned, {by_hand:.4f} hand-set")
-    for method in taken:
-        trainer.tuned[method] = {"parameters": parameters}
-    verdict = f"tuned: {' and '.join(taken)}" if taken else "tuning did not pay: the hand-set parameters stay"
-    sentence = f"{verdict} (validation loss after {trials}: {'; '.join(told)}; margin {margin})"
-    return Tuning(len(study), parameters, tuple(taken), sentence)
+    trainer.progress(f"{trainer.prediction.name}: tuned against hand-set")
+    by_hand = mean_loss(tasks, trainer.validation_losses(METHOD))
+    tuned = mean_loss(tasks, trainer.validation_losses(METHOD, {"parameters": parameters}))
+    taken = by_hand - tuned > allowance(by_hand, margin)
+    if taken:
+        trainer.tuned[METHOD] = {"parameters": parameters}
+    verdict = "tuned" if taken else "tuning did not pay: the hand-set parameters stay"
+    sentence = f"{verdict} (validation loss after {trials}: {tuned:.4f} tuned, {by_hand:.4f} hand-set; margin {margin})"
+    return Tuning(len(study), parameters, taken, sentence)

@@ -59,7 +59,9 @@ class Competition:
         }
 
 
-def compete(trainer: Trainer, plans: Sequence[Plan] = (), progress: Progress = silent) -> list[Competition]:
+def compete(
+    trainer: Trainer, plans: Sequence[Plan] = (), progress: Progress = silent, *, references: Sequence[str] = ()
+) -> list[Competition]:
     """Fit and measure every method, and choose between them by validation alone.
 
     Parameters
@@ -70,8 +72,10 @@ def compete(trainer: Trainer, plans: Sequence[Plan] = (), progress: Progress = s
         One competition each; what was fitted for one is used again by the others. Default: the trainer's own.
     progress : callable
         Told which method is fitted.
+    references : sequence of str
+        Methods that are measured and cannot be chosen.
     """
-    entries = [_Entries(each) for each in plans or (trainer.plan,)]
+    entries = [_Entries(each, tuple(references)) for each in plans or (trainer.plan,)]
     for name in trainer.prediction.methods:
         progress(f"{trainer.prediction.name}: {name}")
         for entry in entries:
@@ -87,6 +91,7 @@ class _Entries:
     """What has been measured so far on one plan."""
 
     plan: Plan
+    references: tuple[str, ...]
     validation: dict[str, Mapping[str, Losses]] = field(default_factory=dict)
     test: dict[str, Mapping[str, Measurement]] = field(default_factory=dict)
     choices: dict[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -95,7 +100,7 @@ class _Entries:
     def add(self, trainer: Trainer, method: str) -> None:
         """Measure a method on the plan, or say why it is left out."""
         try:
-            losses = trainer.validation_losses(method) if self._validated else {}
+            losses = trainer.validation_losses(method) if self._validated and method not in self.references else {}
             measured = trainer.measured_on_test(method)
         except NotConvergedError as error:
             self.left_out[method] = error.message
@@ -108,12 +113,12 @@ class _Entries:
     def competition(self, trainer: Trainer) -> Competition:
         """Choose as ``foresell train`` does."""
         tasks, margin = trainer.prediction.tasks, trainer.settings.training.margin
-        names = tuple(self.test)
+        able = tuple(name for name in self.test if name not in self.references)
         return Competition(
-            chosen=choose(names, tasks, self.validation, margin=margin) if self._validated else names[0],
+            chosen=choose(able, tasks, self.validation, margin=margin) if self._validated else able[0],
             validation={name: mean_loss(tasks, each) for name, each in self.validation.items() if each},
             test=self.test,
-            rivals=tuple(name for name in names if name in trainer.prediction.rivals),
+            rivals=tuple(name for name in self.test if name in trainer.prediction.rivals),
             choices=self.choices,
             left_out=self.left_out,
         )

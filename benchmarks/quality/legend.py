@@ -6,7 +6,7 @@ from benchmarks.quality.markdown import table
 
 METHODS = {
     "blend": "ours: trees, the wide regression and BG/NBD, averaged",
-    "lightgbm": "ours: small boosted trees on all features",
+    "lightgbm": "small boosted trees on all features, alone",
     "wide_logistic": "logistic regression on all features",
     "pareto_nbd": "Pareto/NBD on the days of orders alone, as the probability of an order in the window",
     "bg_nbd": "BG/NBD, the same",

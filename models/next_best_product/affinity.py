@@ -1,6 +1,7 @@
 """EASE^R: a linear model of which items go with which in one customer's history.
 
-Steck, H. (2019), Embarrassingly shallow autoencoders for sparse data. The Web Conference 2019.
+Steck, H. (2019), Embarrassingly shallow autoencoders for sparse data. The Web Conference 2019. The constraint that no
+item speaks for itself makes it find what is new; without it, it is ridge regression of a history on itself.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class Affinity:
     items : int64 array, shape (k,)
         The items that take part, rising.
     weights : float32 array, shape (k, k)
-        From an item that was bought (row) to an item that goes with it; the diagonal is 0.
+        From an item that was bought (row) to an item that goes with it; the diagonal is 0 under the constraint.
     """
 
     items: Ints
@@ -45,7 +46,14 @@ class Affinity:
         return found
 
 
-def affinity_of(profiles: Profiles, values: Floats, *, strength: float = STRENGTH) -> Affinity:
+def affinity_of(
+    profiles: Profiles,
+    values: Floats,
+    *,
+    strength: float = STRENGTH,
+    repeats: bool = False,
+    most: int | None = None,
+) -> Affinity:
     """Fit on everybody's profiles.
 
     Parameters
@@ -56,14 +64,21 @@ def affinity_of(profiles: Profiles, values: Floats, *, strength: float = STRENGT
         What each row of the profiles counts.
     strength : float
         Of the L2 penalty.
+    repeats : bool
+        Whether an item may speak for itself.
+    most : int, optional
+        Items that take part, those with the most buyers; default ``MAX_ITEMS``.
     """
     buyers = np.bincount(profiles.item, minlength=profiles.items)
-    items = np.sort(np.argsort(-buyers, kind="stable")[:MAX_ITEMS])
+    items = np.sort(np.argsort(-buyers, kind="stable")[: MAX_ITEMS if most is None else most])
     bought = profiles.matrix(values)[:, items]
     gram = (bought.T @ bought).toarray() + strength * np.eye(len(items))
     inverse = _inverse(gram)
-    weights = -inverse / np.diag(inverse)
-    np.fill_diagonal(weights, 0.0)
+    if repeats:
+        weights = np.eye(len(items)) - strength * inverse
+    else:
+        weights = -inverse / np.diag(inverse)
+        np.fill_diagonal(weights, 0.0)
     return Affinity(items, weights.astype(np.float32))
 
 

@@ -28,12 +28,12 @@ def told(found, tmp_path, source="complete-journey", attributes=(), report=None)
 
 @pytest.fixture(scope="module")
 def churn():
-    return outcome("churn", method="lightgbm")
+    return outcome("churn", method="blend")
 
 
 def test_card_has_the_question_the_figures_and_the_data(churn, tmp_path):
     page = render(told(churn, tmp_path), {"h30/gain": b"png"}, Versions(evaluated=4))
-    figure = churn.figures["lightgbm"]["h30"]["auc"]
+    figure = churn.figures["blend"]["h30"]["auc"]
     for part in (
         churn.prediction.question, "No order in the next 30 days", "the last 60 days", f"{figure.value:.3f}",
         f"{figure.low:.3f} to {figure.high:.3f}", "bg_nbd", "rfm_logistic", "recency", "0.012", "1,234", "f" * 64,
@@ -186,7 +186,7 @@ SLICES = Slices(
 
 def test_card_counts_whom_a_list_reaches_in_words(churn, tmp_path):
     page = render(told(churn, tmp_path), {}, Versions())
-    probability, outcome = churn.test["lightgbm"]["h30"].probability, churn.test["lightgbm"]["h30"].outcome
+    probability, outcome = churn.test["blend"]["h30"].probability, churn.test["blend"]["h30"].outcome
     first = np.argsort(-probability, kind="stable")[: round(len(outcome) / 10)]
     caught = round(outcome[first].sum())
     assert f"Contact the first 10 %, {len(first)} customers: <b>{caught}</b>" in page

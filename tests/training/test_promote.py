@@ -112,7 +112,7 @@ def test_a_champion_is_compared_when_the_horizons_became_more(
     command: Command, own_shop: Path, tracker: Tracker
 ) -> None:
     # a champion of trees, with a number of trees for each of fewer horizons
-    assert command("train", "repurchase", "--method", "lightgbm", "--workspace", own_shop).code == 0
+    assert command("train", "repurchase", "--method", "blend", "--workspace", own_shop).code == 0
     trees = tracker.require_alias("repurchase", CHALLENGER)
     tracker.set_alias("repurchase", CHAMPION, trees.version)
     config = (own_shop / "foresell.toml").read_text()

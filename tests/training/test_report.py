@@ -11,7 +11,7 @@ from training import report
 
 @pytest.fixture(scope="module")
 def churn():
-    return outcome("churn", method="lightgbm")
+    return outcome("churn", method="blend")
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +28,12 @@ def test_metrics_bear_the_names_of_the_design(churn):
     for name in (
         "test.auc.h30", "test.auc.h30.low", "test.auc.h30.high",
         "rival.bg_nbd.auc.h30", "rival.bg_nbd.auc.h30.low", "rival.bg_nbd.auc.h30.high",
-        "rival.rfm_logistic.log_loss.h30", "rival.recency.brier.h30", "own.lightgbm.auc.h30",
+        "rival.rfm_logistic.log_loss.h30", "rival.recency.brier.h30", "own.blend.auc.h30",
         "paired.bg_nbd.auc.h30", "paired.bg_nbd.auc.h30.low",
         "validation.loss.h30", "rival.bg_nbd.validation.loss.h30", "test.calibration_error_floor.h30",
     ):  # fmt: skip
         assert name in found
-    assert found["test.auc.h30"] == found["own.lightgbm.auc.h30"] == churn.figures["lightgbm"]["h30"]["auc"].value
+    assert found["test.auc.h30"] == found["own.blend.auc.h30"] == churn.figures["blend"]["h30"]["auc"].value
 
 
 def test_test_metrics_and_rivals_keep_their_names_when_a_rival_was_chosen(churn, rival_won):
@@ -42,12 +42,12 @@ def test_test_metrics_and_rivals_keep_their_names_when_a_rival_was_chosen(churn,
         name for name in theirs if not name.startswith("paired.")
     }
     assert theirs["test.auc.h30"] == theirs["rival.rfm_logistic.auc.h30"] == ours["rival.rfm_logistic.auc.h30"]
-    assert theirs["own.lightgbm.auc.h30"] == ours["test.auc.h30"]
-    assert theirs["paired.lightgbm.auc.h30"] == pytest.approx(theirs["test.auc.h30"] - theirs["own.lightgbm.auc.h30"])
+    assert theirs["own.blend.auc.h30"] == ours["test.auc.h30"]
+    assert theirs["paired.blend.auc.h30"] == pytest.approx(theirs["test.auc.h30"] - theirs["own.blend.auc.h30"])
 
 
 def test_validation_loss_is_the_mean_over_customers_and_folds(churn):
-    assert report.metrics(churn, {})["validation.loss.h30"] == np.mean(churn.validation["lightgbm"]["h30"])
+    assert report.metrics(churn, {})["validation.loss.h30"] == np.mean(churn.validation["blend"]["h30"])
 
 
 def test_a_metric_that_is_not_finite_is_left_out(churn):
@@ -56,7 +56,7 @@ def test_a_metric_that_is_not_finite_is_left_out(churn):
 
 def test_parameters_bear_the_paths_of_the_configuration(churn, tmp_path):
     found = report.parameters(churn, settings(tmp_path))
-    assert found["method"] == "lightgbm"
+    assert found["method"] == "blend"
     assert found["predictions.churn.horizon"] == "30"
     assert found["cutoffs.step_days"] == "14"
     assert found["training.seed"] == "1"
@@ -88,7 +88,7 @@ def test_evidence_is_plain_data_with_figures_and_data(churn):
     assert found["data"] == {"fingerprint": "f" * 64, "rows": {"order_lines": 1234, "products": 56, "events": 0}}
     assert found["test"]["h30"]["auc"].keys() == {"value", "low", "high"}
     assert set(found["rivals"]) == set(churn.prediction.rivals) >= {"pareto_nbd", "bg_nbd", "rfm_logistic", "recency"}
-    assert set(found["validation_loss"]) == set(churn.prediction.methods) >= {"lightgbm", "pareto_nbd"}
+    assert set(found["validation_loss"]) == set(churn.prediction.methods) >= {"blend", "pareto_nbd"}
 
 
 def test_calibration_floor_is_small_against_a_wrong_model(churn):

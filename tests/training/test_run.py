@@ -49,7 +49,15 @@ def test_the_best_method_wins_when_it_is_clearly_better() -> None:
 
 
 def test_the_simpler_method_wins_when_the_difference_is_within_the_margin() -> None:
-    validation = {"trees": losses(0.2, 0.3), "simple": losses(0.201, 0.302)}
+    validation = {"trees": losses(0.5, 0.6), "simple": losses(0.501, 0.602)}
+    assert choose(("trees", "simple"), TASKS, validation, margin=0.002) == "simple"
+
+
+def test_the_margin_is_half_a_per_cent_of_the_loss_when_losses_are_small() -> None:
+    # .5 % of .06 is .0003: a difference of .001 is no tie where the event is rare
+    validation = {"trees": losses(0.05, 0.07), "simple": losses(0.051, 0.071)}
+    assert choose(("trees", "simple"), TASKS, validation, margin=0.002) == "trees"
+    validation["simple"] = losses(0.0502, 0.0702)
     assert choose(("trees", "simple"), TASKS, validation, margin=0.002) == "simple"
 
 

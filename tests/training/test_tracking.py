@@ -15,7 +15,7 @@ from training.tracking import CHALLENGER, Tracker
 
 @pytest.fixture(scope="module")
 def churn():
-    return outcome("churn", method="lightgbm")
+    return outcome("churn", method="blend")
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +78,9 @@ def test_run_follows_from_its_parent(tracker):
 def test_run_carries_parameters_metrics_and_data(logged, churn):
     tracker, run_id = logged
     run = tracker.client.get_run(run_id)
-    assert run.data.params["method"] == "lightgbm"
+    assert run.data.params["method"] == "blend"
     assert run.data.params["cutoff.test.h30"] == churn.plan.test["h30"].isoformat()
-    assert run.data.metrics["test.auc.h30"] == churn.figures["lightgbm"]["h30"]["auc"].value
+    assert run.data.metrics["test.auc.h30"] == churn.figures["blend"]["h30"]["auc"].value
     assert run.data.metrics["rival.bg_nbd.auc.h30.low"] == churn.figures["bg_nbd"]["h30"]["auc"].low
     assert run.data.tags["data.fingerprint"] == "f" * 64
     assert run.data.tags["data.rows.order_lines"] == "1234"
@@ -103,7 +103,7 @@ def test_evidence_comes_back_with_the_run(logged, churn):
     tracker, run_id = logged
     found = tracker.evidence(run_id)
     assert found["run_id"] == run_id
-    assert found["test"]["h30"]["auc"]["value"] == churn.figures["lightgbm"]["h30"]["auc"].value
+    assert found["test"]["h30"]["auc"]["value"] == churn.figures["blend"]["h30"]["auc"].value
 
 
 def test_artifact_comes_back_and_proves_itself(logged, churn, tmp_path):

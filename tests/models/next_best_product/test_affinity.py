@@ -31,6 +31,21 @@ def test_the_weights_are_those_of_the_closed_form(strength: float) -> None:
     assert found.items.tolist() == [0, 1, 2, 3, 4]
 
 
+def test_an_item_speaks_for_itself_where_it_may_by_hand() -> None:
+    # two customers buy both, one the first alone: the gram is [[3, 2], [2, 2]], with 1 on the diagonal its inverse is
+    # [[3, -2], [-2, 4]] over 8; the weights are what that leaves of the identity
+    lines = [(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1), (2, 0, 1)]
+    found = affinity_of(profiles(lines, customers=3, items=2), np.ones(5), strength=1.0, repeats=True)
+    np.testing.assert_allclose(found.weights, [[5 / 8, 2 / 8], [2 / 8, 4 / 8]], rtol=1e-6)
+
+
+def test_so_many_items_take_part_as_are_asked_for() -> None:
+    known = profiles(LINES, customers=5)
+    found = affinity_of(known, known.orders, most=3)
+    assert found.items.tolist() == [APPLE, BREAD, EGGS]
+    assert found.weights.shape == (3, 3)
+
+
 def test_two_items_that_go_together_by_hand() -> None:
     # two customers buy both: the gram is 2 + 1 on the diagonal and 2 beside it, so the weight is 2 / 3
     lines = [(row, item, 1) for row in range(2) for item in range(2)]
