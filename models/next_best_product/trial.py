@@ -66,7 +66,7 @@ def trial_of(learnt: Learnt) -> Trial | None:
 
 
 def _read(seen: Snapshot) -> Trial:
-    questions = {}
+    questions: dict[str, tuple[Asked, tuple[Ints, ...]]] = {}
     for mode in TRIED:
         asked, right = seen.question(mode)
         rows = thinned(seen.taught(right), MAX_TRIED)

@@ -36,7 +36,7 @@ def test_what_was_written_is_mapped_and_is_what_would_be_made_in_memory(tmp_path
     digest = written(tmp_path / "part", *lookalike, store)
     opened = open_prepared(tmp_path / "part", verify(tmp_path / "part", digest), *lookalike, store)
     expected = prepared_in_memory(*lookalike, store)
-    assert set(opened) == set(expected) == {"points", "spend"}
+    assert set(opened) == set(expected) == {"likes", "points", "spend"}
     for name, array in opened.items():
         assert isinstance(array.base, np.memmap)
         assert not array.flags.writeable

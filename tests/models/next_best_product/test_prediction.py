@@ -269,7 +269,10 @@ def test_a_fitted_method_scores_the_same_after_it_was_saved(method: str) -> None
 
 def test_lists_are_measured_on_those_who_bought_something_that_counts() -> None:
     prediction = shop_prediction()
-    fitted = prediction.fit("most_popular", town.examples(), horizon=30, seed=1)
+    # what fills places is what is popular in a month
+    usual = {"windows_days": {"any": 30, "new": 30}}
+    choices = {"category": usual, "product": usual}
+    fitted = prediction.fit("most_popular", town.examples(), horizon=30, seed=1, choices=choices)
     tasks = {task.tag: task for task in prediction.tasks}
     known = town.examples().at([town.day(1)])
     basket = prediction.measure(fitted, known, tasks["product_next_basket"])
