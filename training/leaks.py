@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.boosting import Boosting, FittedBoosting
 from models.errors import NotConvergedError, NotEnoughDataError
+from models.features import catalogue
 from models.metrics import BinaryMeasurement
 from models.prediction import Customers, Examples, Measurement, Prediction, Scores, Task
 from models.ranking import RankingMeasurement
@@ -23,8 +24,13 @@ LEARNT, MEASURED = 20_000, 10_000
 """Examples that a check learns from and is measured on at most."""
 Z = 3.3
 """Standard errors beyond which shuffled labels are not chance: once in a thousand runs without a leak."""
+FEW = 30
+"""Examples of the rarer outcome below which neither check is made: with a handful, chance looks like a leak."""
+TOLD = frozenset({"attributes", "contacts", "events"})
+"""Groups of features that a user's own tables tell, of which nobody but their owner knows when they were written."""
 ALONE = 0.98
-"""The AUC from which a feature alone is too good."""
+"""The AUC from which a feature of a group in ``TOLD`` is too good alone. Features of orders are free of leaks by test,
+and may rightly reach it: who has not ordered for years hardly does."""
 COST = 0.02
 """AUC that leaving one feature out may cost at the lower end of its interval. On the samples it cost .005 at most: what
 one feature says, others say too, and only a leak says something of its own. Two features that leak the same thing hide
@@ -121,6 +127,8 @@ def _with_shuffled_labels(examples: Examples, eligible: NDArray[np.bool_], rng: 
 
 def _shuffled(window: Window, method: str, choices: Mapping[str, Any]) -> Check:
     learnt, later = window.sample(shuffled=True)
+    if few := _too_few(*(_known(window, each)[1] for each in (learnt, later))):
+        return Check(SHUFFLED, None, few)
     prediction, task = window.prediction, window.task
     try:
         fitted = prediction.fit(method, learnt, horizon=task.horizon, seed=window.seed, choices=choices)
@@ -129,8 +137,6 @@ def _shuffled(window: Window, method: str, choices: Mapping[str, Any]) -> Check:
         return Check(SHUFFLED, None, f"it could not be made: {error.message}")
     assert isinstance(measured, BinaryMeasurement)
     found = area(measured.outcome, measured.probability)
-    if np.isnan(found.value):
-        return Check(SHUFFLED, None, "it could not be made: everybody in the window did the same")
     n, events = len(measured.outcome), measured.outcome.sum()
     # the error of a rank sum when nothing is known (Mann and Whitney 1947)
     far = Z * float(np.sqrt((n + 1) / (12 * events * (n - events))))
@@ -147,8 +153,8 @@ def _shuffled(window: Window, method: str, choices: Mapping[str, Any]) -> Check:
 def _single(window: Window) -> Check:
     learnt, later = window.sample(shuffled=False)
     (before, known), (after, truth) = (_known(window, each) for each in (learnt, later))
-    if min(_rarer(known), _rarer(truth)) < 1:
-        return Check(SINGLE, None, "it could not be made: everybody did the same")
+    if few := _too_few(known, truth):
+        return Check(SINGLE, None, few)
     alone = np.array([_alone(feature, known) for feature in before.features.T])
     try:
         whole = _fit(before, known, window)
@@ -156,8 +162,9 @@ def _single(window: Window) -> Check:
         return Check(SINGLE, None, f"it could not be made: {error.message}")
     strength = np.abs(whole.contributions(after.take(np.arange(min(len(after), 500))), 0)).mean(axis=0)
     reached = area(truth, whole.score(after)[:, 0])
+    outside = _told(window.prediction, before)
     told = []
-    for suspect in dict.fromkeys((int(alone.argmax()), int(strength.argmax()))):
+    for suspect in dict.fromkeys((*_best(alone), *_best(np.where(outside, alone, 0)), *_best(strength))):
         without = _fit(_blank(before, suspect), known, window).score(_blank(after, suspect))[:, 0]
         rest = area(truth, without)
         name = before.names[suspect]
@@ -165,7 +172,7 @@ def _single(window: Window) -> Check:
             f"alone it reaches an AUC of {alone[suspect]:.3f}; small trees reach {reached.value:.3f} with all features "
             f"and {rest.value:.3f} without it"
         )
-        if alone[suspect] >= ALONE or reached.minus(rest).low > COST:
+        if (outside[suspect] and alone[suspect] >= ALONE) or reached.minus(rest).low > COST:
             when = "find out when its values become known: it may say what the customer did later"
             return Check(SINGLE, False, f"{name} is too good to be true: {figures}; {when}")
         told.append(f"no feature is too good; the best is {name}: {figures}")
@@ -199,5 +206,24 @@ def _blank(customers: Customers, column: int) -> Customers:
     return replace(customers, features=features)
 
 
-def _rarer(outcome: Scores) -> int:
-    return int(min(outcome.sum(), len(outcome) - outcome.sum()))
+def _told(prediction: Prediction, customers: Customers) -> NDArray[np.bool_]:
+    """Say which features are of a group in ``TOLD``, shape (f,)."""
+    names = {each.name for each in catalogue(prediction.features) if each.group in TOLD}
+    return np.array([name in names for name in customers.names], bool)
+
+
+def _best(figures: NDArray[np.float64]) -> tuple[int, ...]:
+    """Return the column of the highest figure; none where all are 0."""
+    return (int(figures.argmax()),) if figures.any() else ()
+
+
+def _too_few(learnt: Scores, later: Scores) -> str:
+    """Say why examples to learn from and to be measured on are too few for a check; empty = they are not."""
+    for outcome, where in ((learnt, "to learn from"), (later, "to be measured on")):
+        events = int(min(outcome.sum(), len(outcome) - outcome.sum()))
+        if events < FEW:
+            return (
+                f"it could not be made: of {len(outcome):,} examples {where}, {events or 'none'} "
+                f"{'has' if events == 1 else 'have'} the rarer outcome, and fewer than {FEW} cannot tell a leak from chance"
+            )
+    return ""

@@ -1,7 +1,8 @@
-"""Hand-over: a mode that a single generator serves as well as the ranker does is served by the generator.
+"""Hand-over: a mode that a single generator surely serves better than the ranker does is served by the generator.
 
 The newest past cutoff decides, with a ranker that older ones taught: the lists of the same customers are compared by
-NDCG@10.
+NDCG@10. The ranker that serves learns from that cutoff too, and generators change places from month to month: what was
+a little better there was worse at the next cutoff as often as not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,8 @@ from models.sampling import thinned
 
 LEAST_PAST = 3
 """Past cutoffs that one of them is held out from: a ranker that one alone taught is weaker than the one that serves."""
-MARGIN = 0.0
-"""NDCG@10 that the ranker must be better by: the one that serves learns from the held-out cutoff too, and is better."""
+SURE = 1.645
+"""Standard errors of the customers' mean difference that the generator must be better by: one-sided, 95 %."""
 MAX_COMPARED = 1_000
 """Customers of the held-out cutoff whose lists are compared."""
 
@@ -42,13 +43,16 @@ class HeldOut:
     def better(self, mode: Mode, ranker: Scorer) -> str | None:
         """Return the generator that a mode is handed over to; None = the ranker serves.
 
-        Nothing is handed over where fewer than ``MIN_CUSTOMERS`` have lists to compare.
+        Of the generators the one with the highest mean is compared. Nothing is handed over where fewer than
+        ``MIN_CUSTOMERS`` have lists to compare.
         """
         if len(self._compared(mode)) < MIN_CUSTOMERS:
             return None
-        means = {name: float(self.ndcg(mode, single).mean()) for name, single in self.singles.items()}
-        best = max(means, key=lambda name: means[name])
-        return None if float(self.ndcg(mode, ranker).mean()) > means[best] + MARGIN else best
+        told = {name: self.ndcg(mode, single) for name, single in self.singles.items()}
+        best = max(told, key=lambda name: float(told[name].mean()))
+        ahead = told[best] - self.ndcg(mode, ranker)
+        error = float(ahead.std(ddof=1)) / np.sqrt(len(ahead))
+        return best if float(ahead.mean()) >= SURE * error else None
 
     def ndcg(self, mode: Mode, scorer: Scorer) -> NDArray[np.float64]:
         """Return NDCG@10 of each customer's list, shape (n,)."""

@@ -2,7 +2,7 @@
 
 Each ranker is taught at past cutoffs by what was bought next, with generators that knew no more than those cutoffs.
 Small trees as in ``models.boosting``; most of what was not bought is left out, which changes the order of nothing.
-Where a single generator did as well at the newest past cutoff, it serves (``models.next_best_product.handover``).
+Where a single generator was surely better at the newest past cutoff, it serves (``models.next_best_product.handover``).
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -138,7 +138,7 @@ class _Ranked:
 
 @dataclass(frozen=True)
 class TwoStageMethod:
-    """Candidates and rankers, or the single generator that does as well.
+    """Candidates and rankers, or the single generator that does better.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ class TwoStageMethod:
         return TwoStage(generators_of(learnt.now), rankers, handed, singles)
 
     def _chosen(self, learnt: Learnt, taught: Sequence[Mapping[str, Taught]], seed: int) -> dict[str, Any]:
-        """Return the trees of each mode, or the generator that did as well at the newest past cutoff."""
+        """Return the trees of each mode, or the generator that surely did better at the newest past cutoff."""
         chosen: dict[str, Any] = dict.fromkeys(RANKERS, TREES)
         older = taught[1:]
         modes = [mode for mode in RANKERS if mode in _teachable(taught, RANKERS) and mode in _teachable(older, RANKERS)]

@@ -1,11 +1,14 @@
-"""What the buy-till-you-die models share: repeat orders as they count them, whom they learn from, how they are fitted.
+"""What the buy-till-you-die models share: repeat orders as they count them, the fit, the score, the parts.
 
 Schmittlein, D. C., Morrison, D. G. and Colombo, R. (1987), Counting your customers: who are they and what will they do
 next? Management Science 33(1): while customers are alive they order at a rate of their own; at some moment, which
 nobody sees, they are gone.
 """
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +16,8 @@ from scipy.optimize import OptimizeResult, minimize
 
 from models.errors import NotConvergedError, NotEnoughDataError
 from models.methods import MIN_EXAMPLES
-from models.prediction import Customers
+from models.parts import npy_array, npy_bytes
+from models.prediction import Customers, Scores
 
 MAX_CUSTOMERS = 6_000
 DAYS_A_WEEK = 7
@@ -24,6 +28,105 @@ MAX_STEPS = 1_000
 FARTHEST = 700
 
 Vector = NDArray[np.float64]
+Parameters = tuple[float, float, float, float]
+FittedT = TypeVar("FittedT", bound="FittedBuyTillYouDie")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedBuyTillYouDie(ABC):
+    """A fitted model; the four parameters are fields of each.
+
+    Parameters
+    ----------
+    horizons : tuple of int, length k
+        Days.
+    silence : bool
+        Score P(no order) in place of P(an order).
+    """
+
+    horizons: tuple[int, ...]
+    silence: bool
+
+    @property
+    @abstractmethod
+    def parameters(self) -> Parameters:
+        """The four, in the order of the paper; time in weeks."""
+
+    @property
+    def choices(self) -> Mapping[str, Any]:
+        """Nothing is chosen."""
+        return {}
+
+    @abstractmethod
+    def alive(self, x: Vector, t_x: Vector, T: Vector) -> Vector:
+        """Return the probability that each customer has not dropped out by now, shape (n,)."""
+
+    @abstractmethod
+    def within(self, x: Vector, T: Vector) -> Scores:
+        """Return the probability of an order within each horizon for those who are alive, shape (n, k)."""
+
+    def score(self, customers: Customers) -> Scores:
+        """Return the probability within each horizon, shape (n, k); NaN for somebody who never ordered."""
+        x, t_x, T = repeat_orders(customers)
+        orders: Scores = self.alive(x, t_x, T)[:, None] * self.within(x, T)
+        return 1 - orders if self.silence else orders
+
+    def parts(self) -> Mapping[str, bytes]:
+        """Return the four parameters, the horizons and which side is scored."""
+        return {
+            "parameters.npy": npy_bytes(np.array(self.parameters)),
+            "horizons.npy": npy_bytes(np.array(self.horizons)),
+            "silence.npy": npy_bytes(np.array(self.silence)),
+        }
+
+
+@dataclass(frozen=True)
+class BuyTillYouDie(ABC, Generic[FittedT]):
+    """Fits on the histories of everyone at the newest cutoff: it learns from no label, and not from the active alone.
+
+    Parameters
+    ----------
+    silence : bool
+        The event is no order within the horizon.
+    """
+
+    silence: bool
+
+    @abstractmethod
+    def most_likely(self, x: Vector, t_x: Vector, T: Vector) -> Parameters:
+        """Return the maximum-likelihood parameters of histories as ``repeat_orders`` gives them, each of shape (n,)."""
+
+    @abstractmethod
+    def fitted(self, parameters: Parameters, *, horizons: tuple[int, ...], silence: bool) -> FittedT:
+        """Return the fit that has these parameters."""
+
+    def fit(
+        self,
+        customers: Customers,
+        target: Scores,
+        *,
+        horizons: Sequence[int],
+        seed: int,
+        choices: Mapping[str, Any] | None = None,
+    ) -> FittedT:
+        """Fit as ``models.methods.Method`` says.
+
+        Raises
+        ------
+        NotEnoughDataError
+            Fewer than ``MIN_EXAMPLES`` customers have ordered.
+        NotConvergedError
+            The likelihood has no maximum that was found.
+        """
+        parameters = self.most_likely(*newest_histories(customers, seed=seed))
+        return self.fitted(parameters, horizons=tuple(horizons), silence=self.silence)
+
+    def load(self, parts: Mapping[str, bytes]) -> FittedT:
+        """Return the fit that ``parts`` hold."""
+        first, second, third, fourth = (float(value) for value in npy_array(parts["parameters.npy"]))
+        horizons = tuple(int(days) for days in npy_array(parts["horizons.npy"]))
+        silence = bool(npy_array(parts["silence.npy"]))
+        return self.fitted((first, second, third, fourth), horizons=horizons, silence=silence)
 
 
 def newest_histories(customers: Customers, *, seed: int) -> tuple[Vector, Vector, Vector]:
@@ -67,9 +170,7 @@ def repeat_orders(customers: Customers) -> tuple[Vector, Vector, Vector]:
     return orders - 1, between / DAYS_A_WEEK, tenure / DAYS_A_WEEK
 
 
-def most_likely(
-    name: str, log_likelihood: Callable[..., Vector], starts: Sequence[Sequence[float]]
-) -> tuple[float, float, float, float]:
+def most_likely(name: str, log_likelihood: Callable[..., Vector], starts: Sequence[Sequence[float]]) -> Parameters:
     """Return the four positive parameters with the highest mean log-likelihood, less a small penalty.
 
     Parameters

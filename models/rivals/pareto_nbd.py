@@ -6,17 +6,23 @@ Pareto/NBD model and related expressions. While a customer is alive, orders come
 the customer drops out at any time, at a rate drawn from Gamma(s, beta).
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from models.parts import npy_array, npy_bytes
-from models.prediction import Customers, Scores
-from models.rivals.buy_till_you_die import DAYS_A_WEEK, Vector, most_likely, newest_histories, repeat_orders
+from models.prediction import Scores
+from models.rivals.buy_till_you_die import (
+    DAYS_A_WEEK,
+    BuyTillYouDie,
+    FittedBuyTillYouDie,
+    Parameters,
+    Vector,
+    most_likely,
+)
 
 STARTS = ((0.0, 0.0, 0.0, 0.0), (0.0, 1.0, -1.0, 2.0))
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(32)
@@ -28,31 +34,25 @@ TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True)
-class FittedParetoNBD:
+class FittedParetoNBD(FittedBuyTillYouDie):
     """Fitted parameters.
 
     Parameters
     ----------
     r, alpha, s, beta : float
         Parameters; time in weeks.
-    horizons : tuple of int, length k
-        Days.
-    silence : bool
-        Score P(no order) in place of P(an order).
     """
 
     r: float
     alpha: float
     s: float
     beta: float
-    horizons: tuple[int, ...]
-    silence: bool
     method: str = "pareto_nbd"
 
     @property
-    def choices(self) -> Mapping[str, Any]:
-        """Nothing is chosen."""
-        return {}
+    def parameters(self) -> Parameters:
+        """Return r, alpha, s, beta."""
+        return self.r, self.alpha, self.s, self.beta
 
     def alive(self, x: Vector, t_x: Vector, T: Vector) -> Vector:
         """Return the probability that each customer has not dropped out by now, shape (n,)."""
@@ -60,74 +60,39 @@ class FittedParetoNBD:
         probability: Vector = 1 / (1 + np.exp(np.minimum(log_gone - log_alive, 700)))
         return probability
 
-    def score(self, customers: Customers) -> Scores:
-        """Return the probability within each horizon, shape (n, k); NaN for somebody who never ordered.
+    def within(self, x: Vector, T: Vector) -> Scores:
+        """Return the probability of an order within each horizon for those who are alive, shape (n, k).
 
         Notes
         -----
         Somebody who is alive orders for the first time t weeks from now, and not after dropping out, with the density
         (r + x) / (alpha + T) * (1 + t / (alpha + T)) ** -(r + x + 1) * (1 + t / (beta + T)) ** -s.
         """
-        x, t_x, T = repeat_orders(customers)
         rate = (self.r + x) / (self.alpha + T)
         columns = [
             rate * _integral(self.alpha + T, self.r + x + 1, self.beta + T, self.s, np.full(len(x), days / DAYS_A_WEEK))
             for days in self.horizons
         ]
-        within: Scores = self.alive(x, t_x, T)[:, None] * np.minimum(np.column_stack(columns), 1)
-        return 1 - within if self.silence else within
-
-    def parts(self) -> Mapping[str, bytes]:
-        """Return the four parameters, the horizons and which side is scored."""
-        return {
-            "parameters.npy": npy_bytes(np.array([self.r, self.alpha, self.s, self.beta])),
-            "horizons.npy": npy_bytes(np.array(self.horizons)),
-            "silence.npy": npy_bytes(np.array(self.silence)),
-        }
+        orders: Scores = np.minimum(np.column_stack(columns), 1)
+        return orders
 
 
 @dataclass(frozen=True)
-class ParetoNBD:
-    """Fits on the histories of everyone at the newest cutoff: it learns from no label, and not from the active alone.
+class ParetoNBD(BuyTillYouDie[FittedParetoNBD]):
+    """Fits as ``BuyTillYouDie`` says, and is made with its ``silence``."""
 
-    Parameters
-    ----------
-    silence : bool
-        The event is no order within the horizon.
-    """
-
-    silence: bool
     name: str = "pareto_nbd"
 
-    def fit(
-        self,
-        customers: Customers,
-        target: Scores,
-        *,
-        horizons: Sequence[int],
-        seed: int,
-        choices: Mapping[str, Any] | None = None,
-    ) -> FittedParetoNBD:
-        """Fit as ``models.methods.Method`` says.
+    def most_likely(self, x: Vector, t_x: Vector, T: Vector) -> Parameters:
+        """Return r, alpha, s, beta."""
+        return fit_parameters(x, t_x, T)
 
-        Raises
-        ------
-        NotEnoughDataError
-            Fewer than ``MIN_EXAMPLES`` customers have ordered.
-        NotConvergedError
-            The likelihood has no maximum that was found.
-        """
-        r, alpha, s, beta = fit_parameters(*newest_histories(customers, seed=seed))
-        return FittedParetoNBD(r, alpha, s, beta, tuple(horizons), self.silence)
-
-    def load(self, parts: Mapping[str, bytes]) -> FittedParetoNBD:
-        """Return the fit that ``parts`` hold."""
-        r, alpha, s, beta = (float(value) for value in npy_array(parts["parameters.npy"]))
-        horizons = tuple(int(days) for days in npy_array(parts["horizons.npy"]))
-        return FittedParetoNBD(r, alpha, s, beta, horizons, bool(npy_array(parts["silence.npy"])))
+    def fitted(self, parameters: Parameters, *, horizons: tuple[int, ...], silence: bool) -> FittedParetoNBD:
+        """Return the fit that has these parameters."""
+        return FittedParetoNBD(*parameters, horizons=horizons, silence=silence)
 
 
-def fit_parameters(x: Vector, t_x: Vector, T: Vector) -> tuple[float, float, float, float]:
+def fit_parameters(x: Vector, t_x: Vector, T: Vector) -> Parameters:
     """Return the maximum-likelihood r, alpha, s, beta.
 
     Parameters
@@ -140,11 +105,7 @@ def fit_parameters(x: Vector, t_x: Vector, T: Vector) -> tuple[float, float, flo
     NotConvergedError
         The likelihood has no maximum that was found.
     """
-
-    def likelihood(r: float, alpha: float, s: float, beta: float) -> Vector:
-        return log_likelihood(r, alpha, s, beta, x=x, t_x=t_x, T=T)
-
-    return most_likely("pareto_nbd", likelihood, STARTS)
+    return most_likely("pareto_nbd", partial(log_likelihood, x=x, t_x=t_x, T=T), STARTS)
 
 
 def log_likelihood(r: float, alpha: float, s: float, beta: float, *, x: Vector, t_x: Vector, T: Vector) -> Vector:

@@ -40,7 +40,7 @@ def test_what_was_written_is_mapped_and_is_what_would_be_made_in_memory(tmp_path
     for name, array in opened.items():
         assert isinstance(array.base, np.memmap)
         assert not array.flags.writeable
-        assert array.dtype == expected[name].dtype == np.float32
+        assert array.dtype == expected[name].dtype == (np.uint8 if name == "likes" else np.float32)
         np.testing.assert_array_equal(array, expected[name])
 
 

@@ -411,11 +411,11 @@ def test_what_is_bought_again_goes_where_the_next_basket_goes() -> None:
     assert two_stage.contributions(found, again.profiles) == {}
 
 
-def test_the_newest_past_cutoff_hands_over_where_a_generator_is_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handover, "MARGIN", 2.0)
+def test_the_newest_past_cutoff_hands_over_where_a_generator_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover, "SURE", -1e9)
     found = TwoStageMethod().fit(town_learnt(), seed=1).choices
     assert all(isinstance(found[mode], str) for mode in RANKERS)
-    monkeypatch.setattr(handover, "MARGIN", -2.0)
+    monkeypatch.setattr(handover, "SURE", 1e9)
     assert TwoStageMethod().fit(town_learnt(), seed=1).choices == dict.fromkeys(RANKERS, TREES)
 
 
@@ -432,8 +432,8 @@ def test_who_serves_is_chosen_without_the_window_that_measures() -> None:
 def test_rankers_serve_when_there_are_too_few_past_cutoffs_to_hold_one_out(
     count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # a ranker would have to be better by more than there is
-    monkeypatch.setattr(handover, "MARGIN", 2.0)
+    # any generator would be good enough
+    monkeypatch.setattr(handover, "SURE", -1e9)
     given = town_learnt()
     found = TwoStageMethod().fit(replace(given, past=given.past[:count]), seed=1)
     assert found.choices == dict.fromkeys(RANKERS, TREES)

@@ -3,8 +3,11 @@ import pytest
 from scipy.optimize import OptimizeResult
 
 from models.errors import NotConvergedError
+from models.parts import npy_bytes
 from models.rivals import bg_nbd, buy_till_you_die, pareto_nbd
+from models.rivals.bg_nbd import BGNBD, FittedBGNBD
 from models.rivals.buy_till_you_die import most_likely, newest_histories, repeat_orders
+from models.rivals.pareto_nbd import FittedParetoNBD, ParetoNBD
 from tests.synthetic import people
 
 START = ((0.0, 0.0, 0.0, 0.0),)
@@ -18,6 +21,26 @@ def hill(*parameters: float) -> np.ndarray:
 def test_repeat_orders_are_counted_in_weeks_from_the_first_order():
     x, t_x, T = repeat_orders(people(orders=[1, 3], recency_days=[14, 7], tenure_days=[14, 28]))
     assert (x.tolist(), t_x.tolist(), T.tolist()) == ([0, 2], [0, 3], [2, 4])
+
+
+@pytest.mark.parametrize("silence", [False, True])
+@pytest.mark.parametrize(
+    ("method", "fitted"),
+    [
+        (BGNBD, FittedBGNBD(r=0.5, alpha=2.0, a=0.25, b=8.0, horizons=(7, 30), silence=True)),
+        (ParetoNBD, FittedParetoNBD(r=0.5, alpha=2.0, s=0.25, beta=8.0, horizons=(7, 30), silence=True)),
+    ],
+    ids=["bg_nbd", "pareto_nbd"],
+)
+def test_parts_keep_their_names_and_bytes_there_and_back(method, fitted, silence):
+    parts = {
+        "parameters.npy": npy_bytes(np.array([0.5, 2.0, 0.25, 8.0])),
+        "horizons.npy": npy_bytes(np.array([7, 30])),
+        "silence.npy": npy_bytes(np.array(True)),
+    }
+    loaded = method(silence).load(parts)
+    assert (loaded, loaded.method, method(silence).name) == (fitted, method.name, method.name)
+    assert loaded.parts() == parts
 
 
 def test_few_are_drawn_from_many_by_the_seed(monkeypatch):

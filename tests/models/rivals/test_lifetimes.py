@@ -50,8 +50,8 @@ def theirs(lifetimes, summary):
 @pytest.fixture(scope="module")
 def ours(summary):
     return {
-        "bg_nbd": FittedBGNBD(*bg_nbd.fit_parameters(*summary), HORIZONS, False),
-        "pareto_nbd": FittedParetoNBD(*pareto_nbd.fit_parameters(*summary), HORIZONS, False),
+        "bg_nbd": FittedBGNBD(*bg_nbd.fit_parameters(*summary), horizons=HORIZONS, silence=False),
+        "pareto_nbd": FittedParetoNBD(*pareto_nbd.fit_parameters(*summary), horizons=HORIZONS, silence=False),
     }
 
 
@@ -101,7 +101,7 @@ def test_probabilities_of_being_alive_are_those_of_lifetimes(ours, theirs, summa
 
 
 def test_probabilities_of_an_order_are_those_of_lifetimes(theirs, summary):
-    fitted = FittedParetoNBD(*theirs["pareto_nbd"].params_.to_numpy(), HORIZONS, False)
+    fitted = FittedParetoNBD(*theirs["pareto_nbd"].params_.to_numpy(), horizons=HORIZONS, silence=False)
     x, t_x, T = (values[:300] for values in summary)
     customers = people(orders=x + 1, recency_days=(T - t_x) * 7, tenure_days=T * 7)
     expected = [
