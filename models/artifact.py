@@ -1,5 +1,6 @@
 """Artifacts: a fitted prediction as files - LightGBM text, npy and JSON - with golden rows that prove it on opening."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from models import prediction_from
-from models.errors import FingerprintMismatchError, InvalidModelOutputError
+from models.errors import CorruptPartError, FingerprintMismatchError, InvalidModelOutputError
 from models.parts import canonical_json, npy_array, npy_bytes, seal, verify, write_durably
 from models.prediction import Customers, Fitted, Prediction
 from models.settings import FeatureSettings
@@ -119,7 +120,8 @@ def load_artifact(folder: Path, digest: str) -> Artifact:
     Raises
     ------
     CorruptPartError
-        A file is not the one that the digest names; nothing was parsed.
+        A file is not the one that the digest names; nothing was parsed. Or another version of Foresell made it, whose
+        method or parts this one does not have.
     InvalidModelOutputError
         The golden rows do not give their scores.
     """
@@ -133,7 +135,7 @@ def load_artifact(folder: Path, digest: str) -> Artifact:
     parts = {path.name: path.read_bytes() for path in paths}
     artifact = Artifact(
         prediction=prediction,
-        fitted=prediction.load(about["method"], parts),
+        fitted=_fitted(prediction, about["method"], parts),
         names=tuple(about["names"]),
         fingerprint=about["fingerprint"],
         medians=npy_array((folder / _MEDIANS).read_bytes()),
@@ -156,6 +158,22 @@ def check_fingerprint(artifact: Artifact, fingerprint: str, *, of: str) -> None:
             f"{artifact.prediction.name} was fitted on features {artifact.fingerprint[:12]}, {of} has "
             f"{fingerprint[:12]}; train, promote and publish with one version of Foresell and its settings"
         )
+
+
+def _fitted(prediction: Prediction, method: str, parts: Mapping[str, bytes]) -> Fitted:
+    name = prediction.name
+    again = f"train and promote {name}, then publish"
+    if method not in prediction.methods:
+        raise CorruptPartError(
+            f"this artifact holds {name} fitted by {method!r}, which this version of Foresell does not have: {again}"
+        )
+    try:
+        return prediction.load(method, parts)
+    except KeyError as missing:
+        raise CorruptPartError(
+            f"this artifact holds {name} fitted by {method!r} without {missing.args[0]}, another version of Foresell "
+            f"made it: {again}"
+        ) from None
 
 
 def _replay(artifact: Artifact, expected: NDArray[np.float64]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -102,7 +103,7 @@ class InlineFeatures:
         incoming = self._rows(histories, as_of)
         with self._lock:
             result = self._run(incoming)
-        figures = np.column_stack([result[name].to_numpy().astype(np.float32) for name in self._names])
+        figures = np.column_stack([finite(result[name].to_numpy()) for name in self._names])
         ordered = np.empty_like(figures)
         ordered[result[col.CUSTOMER_ID].to_numpy().astype(np.int64)] = figures
         return ordered
@@ -163,6 +164,14 @@ class InlineFeatures:
         positions = [str(at) for at in range(len(histories))]
         spine = pa.table({col.CUSTOMER_ID: positions, col.AS_OF: pa.array(as_of, pa.date32())})
         return tables | {SPINE: spine}
+
+
+def finite(figures: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return figures as features hold them: what has no place in a float32 is null, as what nobody knows is."""
+    with np.errstate(over="ignore"):
+        narrow = figures.astype(np.float32)
+    narrow[np.isinf(narrow)] = np.nan
+    return narrow
 
 
 def _table(schema: Mapping[str, str], keys: Sequence[str], rows: Sequence[Row]) -> pa.Table:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models import columns as col
 from models.errors import NotEnoughDataError
+from models.inline import finite
 from models.parts import canonical_json, npy_mapped, write_durably
 from models.purchases import Channels, Histories, Purchases, no_channels
 from models.settings import FeatureSettings
@@ -199,7 +200,7 @@ def _write_features(
     for batch in batches:
         block = slice(len(encoded), len(encoded) + batch.num_rows)
         for position, name in enumerate(names):
-            features[block, position] = batch.column(name).to_numpy(zero_copy_only=False)
+            features[block, position] = finite(batch.column(name).to_numpy(zero_copy_only=False))
         encoded.extend(customer_id.encode() for customer_id in batch.column(col.CUSTOMER_ID).to_pylist())
     features.flush()
     if len(encoded) != customers or any(later <= earlier for earlier, later in pairwise(encoded)):

@@ -34,7 +34,7 @@ def make_challenger(trainer: Trainer, method: str | None = None, tuning: TimeLim
         outcome = train(trainer, method)
         trainer.progress(f"{name}: logging the run")
         tracker.log_outcome(run_id, outcome, trainer.intake)
-        tracker.log_days(run_id, trainer.days)
+        tracker.log_days(run_id, trainer.days, forgotten_ids=trainer.forgotten_ids)
         version = tracker.register(name, run_id, aliases=(CHALLENGER,))
     sentence = f"version {version.version} is the challenger: {outcome.summary}"
     return {

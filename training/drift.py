@@ -21,6 +21,7 @@ UNUSUAL_FROM = 3.0
 UNUSUAL_SHARE = 0.05
 """And a share must have grown by so much."""
 BLOCK = timedelta(weeks=4)
+DAY = timedelta(days=1)
 SHOWN_DAYS = 3
 
 
@@ -58,15 +59,18 @@ _SHARES: Mapping[str, Callable[[DayFigures], float]] = {
 }
 
 
-def day_figures(engine: Engine) -> dict[date, DayFigures]:
+def day_figures(engine: Engine, *, before: date) -> dict[date, DayFigures]:
     """Compute what each day with an order line holds, rising.
 
     Parameters
     ----------
     engine : Engine
         The kept tables.
+    before : date
+        Lines of this day and later ones are not counted: they may still be arriving.
     """
     lines = engine.tables[col.ORDER_LINES]
+    lines = lines.filter(lines[col.ORDER_DAY] < before)
     day, among = col.ORDER_DAY, ibis.window(group_by=col.CUSTOMER_ID, order_by=col.ORDER_DAY)
     counted = lines.group_by(day).agg(
         lines=lines.count(),
@@ -103,7 +107,7 @@ def from_json(content: bytes) -> dict[date, DayFigures]:
     return _DAYS.validate_json(content)
 
 
-def drift(then: Days, now: Days) -> Iterator[str]:
+def drift(then: Days, now: Days, *, forgotten: int = 0) -> Iterator[str]:
     """Tell what is no longer as it was: a history that was rewritten, and new days unlike any before.
 
     Parameters
@@ -112,74 +116,109 @@ def drift(then: Days, now: Days) -> Iterator[str]:
         What a champion learnt from, not empty.
     now : mapping of date to DayFigures
         What a challenger learnt from.
+    forgotten : int
+        Ids that were forgotten since then: a day may hold less than it did for want of so many customers.
     """
     first, last = min(then), max(then)
     old = {day: held for day, held in now.items() if day <= last}
     new = {day: held for day, held in now.items() if day > last}
-    if any(day >= first for day in old):
+    if old:
         # a history whose beginning was left out is no less true
         kept = {day: held for day, held in then.items() if day >= min(old)}
-        yield from _rewritten(kept, old, cut=min(old) > first)
+        yield from _rewritten(kept, old, moved=min(old) != first, forgotten=forgotten)
     if new:
         yield from _unusual(then, new)
 
 
-def _rewritten(then: Days, now: Days, *, cut: bool) -> Iterator[str]:
+def _rewritten(then: Days, now: Days, *, moved: bool, forgotten: int) -> Iterator[str]:
     days = sorted(then.keys() | {day for day in now if day >= min(then)})
-    shares = {}
+    customers = _differences(then, now, days, lambda day: day.customers)
+    # whoever is taken out takes away from each figure, and adds to none
+    may_fall = {day for day in days if forgotten and -forgotten <= customers.get(day, 0) <= 0}
+    differs, shares = {}, {}
     for name, figure in _FINAL.items():
-        # where the beginning is gone, the orders before the first ones are gone with it
-        if not (cut and name == _GAPS):
-            was, is_now = _of_each(then, days, figure), _of_each(now, days, figure)
-            shares[name] = sum(map(abs, _differences(was, is_now).values())) / max(sum(was.values()), 1)
+        # where the beginning moved, the orders before the first ones are gone, or are known only now
+        if not (moved and name == _GAPS):
+            each = _differences(then, now, days, figure)
+            differs[name] = {day: by for day, by in each.items() if by > 0 or day not in may_fall}
+            shares[name] = sum(map(abs, differs[name].values())) / max(sum(map(figure, then.values())), 1)
     worst = max(shares, key=lambda name: shares[name])
     if shares[worst] > REWRITTEN_FROM:
-        was, is_now = _of_each(then, days, _FINAL[worst]), _of_each(now, days, _FINAL[worst])
-        differs = _differences(was, is_now)
-        most = sorted(differs, key=lambda day: (-abs(differs[day]), day))[:SHOWN_DAYS]
-        named = ", ".join(f"{day} ({is_now[day]:,.0f}, before {was[day]:,.0f})" for day in most)
+        by_day, figure = differs[worst], _FINAL[worst]
+        most = sorted(by_day, key=lambda day: (-abs(by_day[day]), day))[:SHOWN_DAYS]
+        named = ", ".join(f"{day} ({_of(now, day, figure):,.0f}, before {_of(then, day, figure):,.0f})" for day in most)
         yield (
-            f"{worst} of {len(differs):,} of the {len(days):,} days from {days[0]} to {days[-1]} changed, by "
+            f"{worst} of {len(by_day):,} of the {len(days):,} days from {days[0]} to {days[-1]} changed, by "
             f"{shares[worst]:.1%} of all (at most {REWRITTEN_FROM:.0%} may), most on {named}"
         )
 
 
-def _of_each(held: Days, days: list[date], figure: Callable[[DayFigures], float]) -> dict[date, float]:
-    return {day: figure(held[day]) if day in held else 0 for day in days}
+def _of(days: Days, day: date, figure: Callable[[DayFigures], float]) -> float:
+    return figure(days[day]) if day in days else 0
 
 
-def _differences(was: Mapping[date, float], now: Mapping[date, float]) -> dict[date, float]:
-    return {day: now[day] - was[day] for day in was if now[day] != was[day]}
+def _differences(then: Days, now: Days, days: list[date], figure: Callable[[DayFigures], float]) -> dict[date, float]:
+    by_day = {day: _of(now, day, figure) - _of(then, day, figure) for day in days}
+    return {day: by for day, by in by_day.items() if by}
 
 
 def _unusual(then: Days, new: Days) -> Iterator[str]:
-    span = f"of the order lines from {min(new)} to {max(new)}"
-    blocks = list(_blocks(then))
     for what, figure in _SHARES.items():
-        usual, share = max(_per_line(block, figure) for block in blocks), _per_line(new, figure)
-        if share > UNUSUAL_FROM * usual and share - usual > UNUSUAL_SHARE:
-            worst = max(new, key=lambda day: (figure(new[day]), day))
+        for span, share, usual, worst in _first_above(then, new, figure, least=UNUSUAL_SHARE):
             yield f"{share:.1%} {span} {what} on their day, at most {usual:.1%} did before; most on {worst}"
-    money = max(_per_line(block, lambda day: day.money) for block in blocks)
-    now = _per_line(new, lambda day: day.money)
-    if now > UNUSUAL_FROM * money > 0:
-        worst = max(new, key=lambda day: (new[day].money, day))
-        yield f"the mean amount {span} is {now:,.2f}, at most {money:,.2f} before; most on {worst}"
+    for span, mean, usual, worst in _first_above(then, new, lambda day: day.money, least=0):
+        yield f"the mean amount {span} is {mean:,.2f}, at most {usual:,.2f} before; most on {worst}"
+    blocks = list(_blocks(then))
     busiest = max(max(held.lines for held in block.values()) / _mean(block) for block in blocks)
+    most = max(held.lines for held in then.values())
     worst = max(new, key=lambda day: (new[day].lines, day))
-    # against the days of before: one day alone is its own mean
-    if new[worst].lines > UNUSUAL_FROM * busiest * _mean(blocks[0]):
+    # a season may begin from a trough, and a shop that grew may have a busy day as it always had
+    if new[worst].lines > UNUSUAL_FROM * max(most, busiest * _mean(blocks[0])):
         yield (
-            f"{new[worst].lines:,} order lines are of {worst}, a mean day before had {_mean(blocks[0]):,.0f} and the "
-            f"busiest {busiest:.1f} times that"
+            f"{new[worst].lines:,} order lines are of {worst}, no day before had more than {most:,}, a mean one of the "
+            f"newest weeks {_mean(blocks[0]):,.0f} and the busiest {busiest:.1f} times its weeks' mean"
         )
 
 
+def _first_above(
+    then: Days, new: Days, figure: Callable[[DayFigures], float], *, least: float
+) -> Iterator[tuple[str, float, float, date]]:
+    """Yield the span, rate, usual rate and worst new day of the first four weeks that are unusual, if any are."""
+    newest = _per_line(next(_blocks(then)), figure)
+    for block, before in _judged(then, new):
+        usual = max(_per_line(known, figure) for known in _blocks(before))
+        limit, rate = max(UNUSUAL_FROM * usual, usual + least), _per_line(block, figure)
+        # what the champion's own newest weeks exceed was meant when it was promoted
+        if rate > limit >= newest and limit > 0:
+            worst = max(block.keys() & new.keys(), key=lambda day: (figure(new[day]), day))
+            yield f"of the order lines from {min(block)} to {max(block)}", rate, usual, worst
+            return
+
+
+def _judged(then: Days, new: Days) -> Iterator[tuple[Days, Days]]:
+    """Yield the new days by four weeks, each with the known days before it.
+
+    A newest stretch that is shorter takes in days before it, which are then not what it is compared with: few days vary
+    more than four weeks do, and what comes a few days at a time would become usual before it is seen.
+    """
+    everything = {**then, **new}
+    start, end = max(then) + DAY, max(new)
+    while start <= end:
+        begin = min(start, end - BLOCK + DAY)
+        before = {day: held for day, held in then.items() if day < begin}
+        block = {day: held for day, held in everything.items() if begin <= day < begin + BLOCK}
+        if any(day >= start for day in block):
+            yield block, before if before and begin - BLOCK >= min(then) else then
+        start += BLOCK
+
+
 def _blocks(days: Days) -> Iterator[Days]:
-    """Yield stretches of four weeks, counted back from the newest day; the oldest may be shorter."""
+    """Yield stretches of four weeks, counted back from the newest day; an oldest shorter one only if it is alone."""
     end = max(days)
     while end >= min(days):
-        if held := {day: figures for day, figures in days.items() if end - BLOCK < day <= end}:
+        whole = end - BLOCK + DAY >= min(days)
+        held = {day: figures for day, figures in days.items() if end - BLOCK < day <= end}
+        if held and (whole or end == max(days)):
             yield held
         end -= BLOCK
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models import columns as col
 from models.engines import Engine
 from models.features import catalogue, features
+from models.inline import finite
 from models.orders import is_return
 from models.prediction import Customers, Examples, Prediction
 from models.purchases import AnonymousSales, Channels, Histories, Purchases, channels_of
@@ -185,7 +186,7 @@ def as_customers(table: pa.Table, settings: FeatureSettings) -> Customers:
     names = tuple(feature.name for feature in catalogue(settings))
     matrix = np.empty((table.num_rows, len(names)), np.float32)
     for position, name in enumerate(names):
-        matrix[:, position] = table.column(name).to_numpy(zero_copy_only=False)
+        matrix[:, position] = finite(table.column(name).to_numpy(zero_copy_only=False))
     as_of = table.column(col.AS_OF).to_numpy(zero_copy_only=False).astype("datetime64[D]")
     return Customers(table.column(col.CUSTOMER_ID).to_pylist(), as_of, matrix, names)
 

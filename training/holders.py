@@ -226,7 +226,7 @@ def _runs(settings: Settings) -> Holder:
     return Holder(
         "training runs",
         place,
-        "no ids: counts, fingerprints, losses without names, synthetic examples, models; a lookalike model holds a "
-        "sample of nameless rows, maybe theirs",
+        "no ids: counts, fingerprints, losses without names, synthetic examples, models; sums of each day, which on a "
+        "day with one customer are that customer's; a lookalike model holds a sample of nameless rows, maybe theirs",
         "foresell train and foresell promote fit models without them; delete older runs in MLflow",
     )

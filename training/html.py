@@ -1,5 +1,6 @@
 """Pages of HTML that need no other file, from the templates."""
 
+import os
 from base64 import b64encode
 from pathlib import Path
 
@@ -22,3 +23,14 @@ def environment() -> Environment:
 def inline(png: bytes) -> str:
     """Return a picture as the source of an image."""
     return f"data:image/png;base64,{b64encode(png).decode()}"
+
+
+def replace_page(content: str, path: Path) -> Path:
+    """Write a page in place of an older one, whole or not at all, and return its path."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(content, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path

@@ -222,8 +222,6 @@ def _too_few(learnt: Scores, later: Scores) -> str:
     for outcome, where in ((learnt, "to learn from"), (later, "to be measured on")):
         events = int(min(outcome.sum(), len(outcome) - outcome.sum()))
         if events < FEW:
-            return (
-                f"it could not be made: of {len(outcome):,} examples {where}, {events or 'none'} "
-                f"{'has' if events == 1 else 'have'} the rarer outcome, and fewer than {FEW} cannot tell a leak from chance"
-            )
+            count = f"{events or 'none'} {'has' if events == 1 else 'have'} the rarer outcome"
+            return f"it could not be made: of {len(outcome):,} examples {where}, {count}, and {FEW} are needed"
     return ""

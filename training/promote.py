@@ -220,8 +220,10 @@ def _register(tracker: Tracker, artifact: Artifact, challenger: Version) -> Vers
 
 def _refuse_drift(trainer: Trainer, tracker: Tracker, challenger: Version, champion: Version) -> None:
     """Refuse what losses cannot show: a challenger that was taught by spoilt tables is measured on them too."""
-    then = tracker.days(tracker.evaluated(champion).run_id)
-    if then and (changes := list(drift(then, trainer.days))):
+    run_id = tracker.evaluated(champion).run_id
+    then = tracker.days(run_id)
+    forgotten = trainer.forgotten_ids - tracker.forgotten_ids(run_id)
+    if then and (changes := list(drift(then, trainer.days, forgotten=max(forgotten, 0)))):
         raise ChallengerRefusedError(
             f"{challenger.name} version {challenger.version} is refused: the order lines are not those that the "
             f"champion, version {champion.version}, learnt from: {'; '.join(changes)}. The champion is unchanged; "

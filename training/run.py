@@ -16,6 +16,7 @@ from models.settings import Settings
 from training.cutoffs import Plan, plan
 from training.drift import Days, day_figures
 from training.evaluate import figures, paired
+from training.forgotten import Register, register_path
 from training.frame import training_frame
 from training.inspection import inspect
 from training.intake_report import IntakeReport
@@ -79,13 +80,18 @@ class Trainer:
 
     @property
     def days(self) -> Days:
-        """What each day of the order lines holds."""
+        """What each day of the order lines holds, as far as intake says that they are all there."""
         if self.intake.fingerprint not in _days:
             with kept_tables(self.settings, self.intake) as engine:
-                found = day_figures(engine)
+                found = day_figures(engine, before=self.intake.as_of)
             _days.clear()
             _days[self.intake.fingerprint] = found
         return _days[self.intake.fingerprint]
+
+    @property
+    def forgotten_ids(self) -> int:
+        """Ids that intake leaves out because their people are forgotten."""
+        return len(Register.load(register_path(self.settings)).digests)
 
     def fit(self, method: str, limit: date, horizon: int, choices: Mapping[str, Any] | None = None) -> Fitted:
         """Fit a method on the windows that have closed by ``limit``; tasks that share a fit pay for it once."""
@@ -96,6 +102,10 @@ class Trainer:
             seed = self.settings.training.seed
             self._fits[key] = self.prediction.fit(method, examples, horizon=horizon, seed=seed, choices=choices)
         return self._fits[key]
+
+    def forget_fits(self) -> None:
+        """Drop every fit: one that is asked for again is fitted anew. Those of rankers are large."""
+        self._fits.clear()
 
     def validation_losses(self, method: str, choices: Mapping[str, Any] | None = None) -> dict[str, Losses]:
         """Return the loss of each (customer, fold) of each choosing task, by tag."""

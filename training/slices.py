@@ -1,7 +1,7 @@
 """How good a model is for parts of the customers: new and old, big and small spenders, by attribute; and the worst."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,8 @@ class Slice:
     customers : int
         How many.
     events : int or None
-        To how many of them it happened; None = there is no event.
+        To how many of them it happened; None = there is no event, or too small to judge: of a few customers the
+        number would tell what single ones did.
     figure : Figure or None
         The headline figure with its 95 % interval; None = too small to judge.
     rest : Figure or None
@@ -107,18 +108,20 @@ class _Found:
 
 def _measured(measurement: Measurement, name: str, inside: Mask) -> tuple[Slice, _Found | None]:
     binary = isinstance(measurement, BinaryMeasurement)
-    events = int(measurement.outcome[inside].sum()) if isinstance(measurement, BinaryMeasurement) else None
-    slice_ = Slice(name, int(inside.sum()), events)
+    size = int(inside.sum())
     if _too_small(measurement, inside):
-        return slice_, None
+        return Slice(name, size, None), None
+    events = int(measurement.outcome[inside].sum()) if isinstance(measurement, BinaryMeasurement) else None
     here, elsewhere = (_headline(measurement, rows) for rows in (inside, ~inside))
     sense = -1 if here.metric in LOWER_IS_BETTER else 1
     # nobody is in both, so that the two vary by themselves
     difference = sense * (here.value - elsewhere.value), float(np.hypot(here.error, elsewhere.error))
     known = not _too_small(measurement, ~inside)
     gap = _gap(measurement, inside) if binary else None
-    measured = replace(
-        slice_,
+    measured = Slice(
+        name,
+        size,
+        events,
         figure=here.figure,
         rest=interval(*difference) if known else None,
         gap=gap.figure if gap else None,
@@ -190,7 +193,7 @@ def _ends(values: NDArray[np.float32], low: str, high: str) -> Iterator[tuple[st
     first, second = np.quantile(known, _THIRDS, method="lower")
     for told, edge, rows in ((low, first, values <= first), (high, second, values > second)):
         if rows.any():
-            yield told.format(f"{edge:,.0f}"), rows
+            yield told.format(f"{edge:,.0f}" if abs(edge) >= 100 else f"{edge:.4g}"), rows  # fractions matter below
 
 
 def _levels(attribute: Attribute, values: Sequence[str | None]) -> Iterator[tuple[str, Mask]]:

@@ -30,11 +30,12 @@ __all__ = ["ARTIFACT", "CARD", "CHALLENGER", "CHAMPION", "Tracker", "Version", "
 Kind = Literal["train", "serve", "backtest", "trial"]
 
 DAYS = "days.json"
+FORGOTTEN_IDS = "forgotten_ids"
 _KIND_TAG = "foresell.kind"
 _ERROR_TAG = "foresell.error"
 _LOCK_TAG = "foresell.lock"
 _PARENT_TAG = "mlflow.parentRunId"
-_WITHOUT_A_WORD = "its process ended without a word: killed, out of memory, or the machine went down"
+_NOT_NOTED = "its end was not noted: its process was killed or the machine went down, or MLflow did not answer"
 # what MLflow takes at once, and how much of a text
 _BATCH_PARAMS, _BATCH_METRICS, _TEXT = 100, 1000, 5000
 # shown beside the dataset's name; the whole fingerprint is a tag
@@ -54,7 +55,7 @@ class Tracker(Registry):
     def run(self, prediction: str, run_name: str, *, kind: Kind, parent: str | None = None) -> Iterator[str]:
         """Open a run in the experiment of a prediction; it ends FINISHED, or FAILED with the error as a tag.
 
-        Runs of this workspace that ended without a word are closed first.
+        Runs of this workspace whose end was not noted are closed first.
 
         Parameters
         ----------
@@ -92,13 +93,13 @@ class Tracker(Registry):
             lock.remove()
 
     def close_abandoned(self) -> None:
-        """Mark the runs of this workspace whose process is gone as FAILED: nobody can note the own SIGKILL."""
+        """Mark the runs of this workspace that are over, and whose end was not noted, as FAILED."""
         for lock in abandoned(self._running):
             with self.answered():
                 everywhere = [each.experiment_id for each in self.client.search_experiments()]
                 for run in self.client.search_runs(everywhere, f"tags.`{_LOCK_TAG}` = '{lock.name}'"):
                     if run.info.status == "RUNNING":
-                        self._failed(run.info.run_id, _WITHOUT_A_WORD)
+                        self._failed(run.info.run_id, _NOT_NOTED)
             lock.remove()
 
     @property
@@ -175,13 +176,22 @@ class Tracker(Registry):
         """Log what a trial of a tuning was and how it did."""
         self._log_figures(run_id, {key: str(value) for key, value in parameters.items()}, metrics)
 
-    def log_days(self, run_id: str, days: Days) -> None:
-        """Log what each day of the order lines held: sums over customers, which name nobody."""
+    def log_days(self, run_id: str, days: Days, *, forgotten_ids: int) -> None:
+        """Log what each day of the order lines held, and how many ids were left out as forgotten.
+
+        It has no id; on a day with one customer the sums are that customer's.
+        """
         self._log_files(run_id, {DAYS: to_json(days)})
+        self.log_parameters(run_id, {FORGOTTEN_IDS: str(forgotten_ids)})
 
     def days(self, run_id: str) -> dict[date, DayFigures] | None:
         """Return what each day held when a run was made; None = it was made before that was noted."""
         return from_json(self._file(run_id, DAYS)) if self.has_artifact(run_id, DAYS) else None
+
+    def forgotten_ids(self, run_id: str) -> int:
+        """Return how many ids were left out as forgotten when a run was made; 0 = none, or that was not noted."""
+        with self.answered():
+            return int(self.client.get_run(run_id).data.params.get(FORGOTTEN_IDS, 0))
 
     def log_artifact(self, run_id: str, artifact: Artifact) -> str:
         """Log a fitted prediction, and return the digest that it is verified by."""

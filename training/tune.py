@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from models.errors import NotConvergedError, UnknownMethodError
+from models.errors import NotConvergedError, NotEnoughDataError, UnknownMethodError
 from models.prediction import Prediction, Task
 from training.cutoffs import MIN_GAP_DAYS, Plan
 from training.outcome import Losses, mean_loss
@@ -130,8 +130,8 @@ def tune(trainer: Trainer, tracker: Tracker, *, parent: str, limit: TimeLimit, t
     try:
         _try(study, folds, trainer, tracker, parent=parent, limit=limit, trials=trials)
         found = _judged(study, trainer)
-    except NotConvergedError as error:
-        # the training that follows leaves the method out, and goes on
+    except (NotEnoughDataError, NotConvergedError) as error:
+        # windows older than those of training may hold too little; the training that follows judges for itself
         return Tuning(len(study), {}, False, f"not tuned: {error.message}")
     tracker.log_parameters(
         parent, {"tuning.trials": str(found.trials), "tuning.taken": str(found.taken).lower(), "tuning": found.sentence}

@@ -81,8 +81,8 @@ def compete(
         for entry in entries:
             trainer.plan = entry.plan
             entry.add(trainer, name)
-        # no other method uses them, and those of rankers are large
-        trainer._fits.clear()
+        # no other method uses them
+        trainer.forget_fits()
     return [entry.competition(trainer) for entry in entries]
 
 

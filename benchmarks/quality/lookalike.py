@@ -2,8 +2,9 @@
 
 A query: some of those who did something in a window are the seeds, the others are hidden among the customers and have
 to be found. The seeds are ``default_rng(1000 * sum of the name's code points + seeds).choice(sorted members, seeds,
-replace=False)``; they are left out of the ranking. Methods are fitted as a promotion fits them: on the features of
-everybody a window before the cutoff, and on what had become known by the cutoff.
+replace=False)``; they are left out of the ranking. Methods are fitted as a promotion on the query's day fits them: the
+space on everybody at that day, whose window is open, and the prior on the lists of the newest training cutoff whose
+window had closed by then; training cutoffs are counted back from the day in the configured steps.
 
 The published split does not name the day of the cdnow queries: 1998-01-01, everybody is ranked, is the one that leaves
 180 days and reproduces the published figures. The settings were chosen on other categories in September and October
@@ -11,14 +12,14 @@ The published split does not name the day of the cdnow queries: 1998-01-01, ever
 from few lists weighed too much, and how much it is to weigh was then chosen on October 1997.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import ibis
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,14 +27,13 @@ from benchmarks.quality.lines import CDNOW, COMPLETE_JOURNEY, workspace
 from models import columns as col
 from models import prediction_named
 from models.engines import open_duckdb
-from models.features import features
 from models.lookalike.audience import CURVE_SHARES, ranked
 from models.lookalike.fitted import FittedLookalike, Ranker, taught_by
 from models.lookalike.logistic import fit_logistic, inverse_strength
 from models.lookalike.queries import Query, area, window_buyers
 from models.lookalike.space import Points
 from models.prediction import Examples
-from training.frame import as_customers, histories, population
+from training.frame import training_frame
 
 WINDOW, ACTIVE_DAYS = 30, 180
 PLAIN = "plain_logistic"
@@ -183,9 +183,11 @@ class Moment:
         self.source, self.as_of = source, as_of
         self.settings, _ = workspace(source, workspaces)
         self.prediction = prediction_named("lookalike", self.settings.models)
-        # labels of the day itself are read for drawing queries alone
-        self.now = self._frame(as_of, as_of + timedelta(WINDOW))
-        past = self._frame(as_of - timedelta(WINDOW), as_of)
+        step = self.settings.cutoffs.step_days
+        closed = as_of - timedelta(math.ceil(WINDOW / step) * step)
+        past = self._frame([closed, as_of])
+        # labels of the day itself are read for drawing queries alone: fits know no more than the day did
+        self.now = past.at([as_of]).known_by(as_of + timedelta(WINDOW))
         fits = {name: self.prediction.fit(name, past, horizon=WINDOW, seed=1) for name in self.prediction.methods}
         self.methods: dict[str, FittedLookalike] = {
             name: fit for name, fit in fits.items() if isinstance(fit, FittedLookalike)
@@ -246,18 +248,18 @@ class Moment:
         spent = dict(zip(found[col.CUSTOMER_ID].to_pylist(), found["spent"].to_pylist(), strict=True))
         return np.array([spent.get(customer) or 0.0 for customer in self.now.customers.ids])
 
-    def _frame(self, as_of: date, limit: date) -> Examples:
-        """Compute everybody known at a day, what they had bought, and what they bought next."""
-        keys = [col.AS_OF, col.CUSTOMER_ID]
+    def _frame(self, cutoffs: Sequence[date]) -> Examples:
+        """Compute everybody known at the day, as training does: at each cutoff, with what was bought next."""
+        training = self.settings.training
         with open_duckdb(self.settings.tables) as engine:
-            people = population(engine.tables, as_of).mutate(**{col.AS_OF: ibis.literal(as_of).cast("date")})
-            spine = engine.spine(people.to_pyarrow())
-            known = features(engine.tables, spine, self.settings.features).order_by(keys).to_pyarrow()
-            later = self.prediction.labels(engine.tables, spine).order_by(keys).to_pyarrow()
-            customers = as_customers(known, self.settings.features)
-            customers = replace(customers, histories=histories(engine, customers, as_of))
-        labels = {name: later[name].to_numpy(zero_copy_only=False) for name in later.column_names if name not in keys}
-        return Examples(customers, labels, limit)
+            return training_frame(
+                engine,
+                self.prediction,
+                cutoffs,
+                limit=self.as_of,
+                max_examples=training.max_examples,
+                seed=training.seed,
+            )
 
 
 @cache

@@ -113,7 +113,10 @@ def find_audience(served: Served, query: AudienceQuery, *, most: int | None = No
     everybody = everybody_of(served)
     points = everybody.take(seeds)
     others = np.flatnonzero(inside & ~is_seed)
-    found = ranked(fitted, points, _background(everybody, fitted, others), everybody)
+    background = _background(everybody, fitted, others)
+    found = ranked(fitted, points, background, everybody)
+    # traits compare with all the store, whoever may be in the audience
+    usual = background if query.within is None else _background(everybody, fitted, np.flatnonzero(~is_seed))
     picked = best(found.scores, candidates, size)
     return Audience(
         rows=picked,
@@ -122,9 +125,7 @@ def find_audience(served: Served, query: AudienceQuery, *, most: int | None = No
         known=len(seeds),
         unknown=unknown,
         quality=found.quality(seeds, others, curve_sizes(len(others), size)) if len(others) else [],
-        traits=traits_of(
-            points, _background(everybody, fitted, np.flatnonzero(~is_seed)), fitted.space, served.store.settings
-        ),
+        traits=traits_of(points, usual, fitted.space, served.store.settings),
         notes=[*notes, *_unusual(fitted, len(others))],
     )
 

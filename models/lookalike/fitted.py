@@ -61,7 +61,7 @@ class FittedLookalike:
         """
 
     def drawn_from(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Draw the background of a restricted audience: rising rows, at most as many as the artifact's own has."""
+        """Draw the background among the customers of a call: rising rows, at most as many as the artifact's own."""
         drawn = np.random.default_rng(_DRAW_SEED).permutation(len(rows))[: len(self.background)]
         return rows[np.sort(drawn)]
 

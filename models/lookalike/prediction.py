@@ -17,10 +17,10 @@ from models.lookalike.answer import answer
 from models.lookalike.audience import LIKES, SPEND, VECTORS, everybody_of
 from models.lookalike.fitted import FittedLookalike
 from models.lookalike.messages import LookalikeRequest, LookalikeResponse
-from models.lookalike.prior import fit_prior
-from models.lookalike.queries import Mask, draw_queries, measured, past_lists
+from models.lookalike.prior import fit_prior, plain_prior
+from models.lookalike.queries import draw_queries, measured, past_lists
 from models.lookalike.seed_logistic import SeedLogistic
-from models.lookalike.space import fit_space
+from models.lookalike.space import Space, fit_space
 from models.lookalike.traits import buyers_of_each, mean_apart
 from models.methods import MIN_EXAMPLES
 from models.metrics import QueryMeasurement
@@ -113,7 +113,8 @@ class Lookalike(Prediction):
     ) -> Fitted:
         """Fit the space on everybody at the newest cutoff, draw the background, and learn the prior from past lists.
 
-        The lists are the buyers of each category in the window of the newest cutoff, where it has closed.
+        The newest cutoff is today's: its window is open. The lists are those of the newest cutoff whose window has
+        closed by the limit, with the customers as they were then; where there is none, the prior is the plain one.
 
         Raises
         ------
@@ -132,8 +133,8 @@ class Lookalike(Prediction):
         space = fit_space(everybody, settings.level, dimensions=settings.dimensions, seed=seed)
         points = space.points(everybody)
         drawn = np.random.default_rng(seed).permutation(len(everybody))[: settings.background]
-        prior = fit_prior(points.vectors, self._past_lists(examples, newest))
-        return self._candidate(method)(space, points.take(np.sort(drawn)), settings.strength, prior)
+        background = points.take(np.sort(drawn))
+        return self._candidate(method)(space, background, settings.strength, self._prior(examples, space))
 
     def load(self, method: str, parts: Mapping[str, bytes]) -> Fitted:
         """Return the fitted method that ``parts`` hold.
@@ -230,12 +231,15 @@ class Lookalike(Prediction):
         seeds = served.store.ids_at(np.argsort(recency, kind="stable")[:_EXAMPLE_SEEDS])
         return [{"seeds": [*seeds, NOBODY], "size": 5}]
 
-    def _past_lists(self, examples: Examples, newest: NDArray[np.bool_]) -> list[tuple[Mask, Mask]]:
-        """Return who might have been on the lists of the newest cutoff and who was; none while its window is open."""
-        settings, at = self.settings, examples.take(newest)
-        if col.NEXT_ORDER_DAYS not in examples.labels or not (at.observed_days >= settings.horizon).all():
-            return []
-        return past_lists(at, settings.level, horizon=settings.horizon, active_days=settings.active_days)
+    def _prior(self, examples: Examples, space: Space) -> NDArray[np.float64]:
+        """Learn from the lists of the newest cutoff whose window has closed; from none where every window is open."""
+        settings, as_of = self.settings, examples.customers.as_of
+        closed = as_of[examples.observed_days >= settings.horizon]
+        if col.NEXT_ORDER_DAYS not in examples.labels or not len(closed):
+            return plain_prior(space.dimensions)
+        then = examples.take(as_of == closed.max())
+        lists = past_lists(then, settings.level, horizon=settings.horizon, active_days=settings.active_days)
+        return fit_prior(space.points(then.customers).vectors, lists)
 
     def _candidate(self, name: str) -> type[FittedLookalike]:
         return next(candidate for candidate in self.candidates if candidate.method == name)

@@ -30,7 +30,8 @@ class Points:
     vectors : float64 array, shape (n, d)
         Standardised features, then standardised tastes; never null. Of a whole store: float32, by memory map.
     spend : float64 array, shape (n,)
-        What the spend rank ranks by; see ``rank_by``. -inf where unknown. Of a whole store: float32.
+        What the spend rank ranks by; see ``rank_by``. -inf where unknown, which the spend rank's scores have as
+        ``spend_rank.LOWEST``. Of a whole store: float32.
     likes : uint8 array, shape (n, k)
         Levels of liking single categories.
     """
@@ -80,6 +81,11 @@ class Space:
     taste_scales: Vectors
     likes: Likes
     activity: str
+
+    @property
+    def dimensions(self) -> int:
+        """How many directions it has: features, then tastes."""
+        return len(self.names) + self.tastes.size
 
     def points(self, customers: Customers) -> Points:
         """Put customers into the space, each by itself."""

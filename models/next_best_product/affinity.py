@@ -84,7 +84,12 @@ def affinity_of(
 
 def _inverse(gram: Floats) -> Floats:
     """Return the inverse of a positive definite matrix; many times faster than a general one's."""
-    factor, _ = lapack.dpotrf(gram)
-    upper, _ = lapack.dpotri(factor)
+    # only fitting needs it: it comes with scikit-learn, which what serves has no use for
+    from threadpoolctl import threadpool_limits
+
+    # sums that threads share round otherwise: the same data must give the same bytes, whatever the machine
+    with threadpool_limits(1):
+        factor, _ = lapack.dpotrf(gram)
+        upper, _ = lapack.dpotri(factor)
     inverse: Floats = np.triu(upper) + np.triu(upper, 1).T
     return inverse

@@ -73,9 +73,7 @@ class Neighbourhood:
             span = slice(int(common.indptr[row]), int(common.indptr[row + 1]))
             yield common.indices[span], common.data[span]
 
-    def scores(
-        self, asked: "sparse.csr_array", *, nearest: int = NEAREST, locality: float = 1.0
-    ) -> NDArray[np.float32]:
+    def scores(self, asked: "sparse.csr_array", *, nearest: int = NEAREST, locality: int = 1) -> NDArray[np.float32]:
         """Sum what the nearest count for each item, each times its cosine, shape (n, items).
 
         Nobody is a neighbour of their own: who counts the same for the same items is left out.
@@ -86,8 +84,8 @@ class Neighbourhood:
             What each item counts for n customers, as in ``rows``.
         nearest : int
             Neighbours of each.
-        locality : float
-            Exponent of the cosine: the higher, the less the others count beside the very nearest.
+        locality : int
+            Exponent (1..) of the cosine: the higher, the less the others count beside the very nearest.
         """
         found = []
         for (others, product), square in zip(self.products(asked), squared(asked), strict=True):
@@ -95,7 +93,8 @@ class Neighbourhood:
             apart = cosine < TWIN
             others, cosine = others[apart], cosine[apart]
             most = highest(cosine, nearest)
-            found.append((others[most], cosine[most] ** np.float32(locality)))
+            # multiplied out: the last bit of a power depends on the processor
+            found.append((others[most], np.prod(np.broadcast_to(cosine[most], (locality, len(most))), axis=0)))
         return self.summed(found)
 
     def summed(self, found: "list[tuple[Ints, Singles]]") -> NDArray[np.float32]:
@@ -151,9 +150,15 @@ def squared(values: "sparse.csr_array") -> Singles:
 
 
 def highest(values: Singles, count: int) -> Ints:
-    """Return where the highest ``count`` values are, rising; fewer where there are no more."""
+    """Return where the highest ``count`` (1..) values are, rising; of equal ones at the edge the first.
+
+    Fewer where there are no more. Which of equal values ``np.argpartition`` picks depends on the processor; the value
+    at the edge does not.
+    """
     if len(values) <= count:
         return np.arange(len(values))
     # negated: selecting near the end of mostly equal values is many times slower
-    found: Ints = np.sort(np.argpartition(-values, count - 1)[:count])
-    return found
+    edge = -np.partition(-values, count - 1)[count - 1]
+    found = values > edge
+    found[np.flatnonzero(values == edge)[: count - np.count_nonzero(found)]] = True
+    return np.flatnonzero(found)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import orjson
@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from models.next_best_product.arrays import array_parts, from_parts
-from models.next_best_product.asking import NOT_SCORED, Asked, scored_only
+from models.next_best_product.asking import NOT_SCORED, Asked, Mode, scored_only
 from models.next_best_product.assortment import Assortment
 from models.next_best_product.learning import Learnt
 from models.next_best_product.neighbours import Neighbours
@@ -38,6 +38,14 @@ class Scorer(Protocol):
 
     def parts(self) -> Mapping[str, bytes]:
         """Return the files that hold it."""
+
+
+@runtime_checkable
+class PartlyPersonal(Protocol):
+    """A scorer that in some modes scores the same for everybody; any other is personal in every mode."""
+
+    def personal(self, mode: Mode) -> bool:
+        """Say whether scores of a mode are of the customer's own."""
 
 
 class ItemMethod(Protocol):
@@ -109,16 +117,18 @@ class Level:
 
     def _chunk(self, asked: Asked, k: int) -> Iterator[tuple[Ints, Floats, tuple[Why, ...]]]:
         scores, fits = scored_only(self.scorer.score(asked), asked), asked.open_items
+        personal = is_personal(self.scorer, asked.mode)
         for row in range(len(asked)):
-            personal = best(scores[row], self.statistics.popularity, k)
-            fill = popular(self.statistics, fits[row], personal, k - len(personal))
-            # what filled a place is the same for everybody, unless everything in question was bought before
-            explained = np.concatenate([personal, fill]) if asked.mode == "repeat" else personal
-            why = Explainer(self.statistics, self.rules, asked, row).why(explained)
+            scored = best(scores[row], self.statistics.popularity, k)
+            fill = popular(self.statistics, fits[row], scored, k - len(scored))
+            items = np.concatenate([scored, fill])
+            # what is popular is the same for everybody, unless everything in question was bought before
+            explained = len(items) if asked.mode == "repeat" else len(scored) * personal
+            why = Explainer(self.statistics, self.rules, asked, row).why(items[:explained])
             yield (
-                np.concatenate([personal, fill]),
-                np.concatenate([scores[row, personal], np.full(len(fill), np.nan)]),
-                (*why, *[None] * (len(personal) + len(fill) - len(explained))),
+                items,
+                np.concatenate([scores[row, scored], np.full(len(fill), np.nan)]),
+                (*why, *[None] * (len(items) - explained)),
             )
 
     def parts(self) -> Mapping[str, bytes]:
@@ -136,6 +146,11 @@ def load_level(method: ItemMethod, parts: Mapping[str, bytes]) -> Level:
     own = {name.removeprefix("scorer_"): each for name, each in parts.items() if name.startswith("scorer_")}
     vocabulary = Vocabulary(about["column"], tuple(about["names"]), tuple(about["excluded"]))
     return Level(vocabulary, statistics, rules, method.load(own, statistics, rules))
+
+
+def is_personal(scorer: Scorer, mode: Mode) -> bool:
+    """Say whether what a method scores in a mode is of the customer's own."""
+    return not isinstance(scorer, PartlyPersonal) or scorer.personal(mode)
 
 
 def best(scores: Floats, popularity: Floats, k: int) -> Ints:

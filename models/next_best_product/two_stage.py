@@ -26,7 +26,7 @@ from models.next_best_product.learning import Learnt, Past, Snapshot
 from models.next_best_product.neighbourhood import Neighbourhood
 from models.next_best_product.neighbours import Neighbours
 from models.next_best_product.profiles import Floats, Profiles, profiles_of
-from models.next_best_product.recommender import ItemMethod, Scorer
+from models.next_best_product.recommender import ItemMethod, Scorer, is_personal
 from models.next_best_product.statistics import Statistics
 from models.parts import canonical_json
 from models.rivals.decayed_frequency import DecayedFrequency
@@ -94,10 +94,20 @@ class TwoStage:
 
         A ranker gives the probability that a candidate is bought, a generator its own score.
         """
-        mode = asked.mode if asked.mode in {*self.rankers, *self.handed} else MAIN
-        if mode in self.handed:
-            return scored_only(self.singles[self.handed[mode]].score(asked), asked)
-        return _Ranked(self.generators, self.rankers[mode]).score(asked)
+        single = self._single(asked.mode)
+        if single is not None:
+            return scored_only(single.score(asked), asked)
+        return _Ranked(self.generators, self.rankers[asked.mode if asked.mode in self.rankers else MAIN]).score(asked)
+
+    def personal(self, mode: Mode) -> bool:
+        """Say whether scores of a mode are of the customer's own: not where popularity serves it."""
+        single = self._single(mode)
+        return single is None or is_personal(single, mode)
+
+    def _single(self, mode: Mode) -> Scorer | None:
+        """Return the generator that serves a mode; None = a ranker does."""
+        served = mode if mode in {*self.rankers, *self.handed} else MAIN
+        return self.singles[self.handed[served]] if served in self.handed else None
 
     def parts(self) -> Mapping[str, bytes]:
         """Return the rankers as LightGBM text, the generators as npy, and what was handed over as JSON."""

@@ -19,6 +19,8 @@ from models.sampling import thinned
 
 INVERSE_STRENGTH = 1.0
 MAX_ITERATIONS = 1_000
+NO_SPREAD = 0.0
+"""A feature that spreads less than this, after the sign-log, is a constant."""
 
 Vector = NDArray[np.float64]
 
@@ -120,7 +122,8 @@ class Logistic:
         raw = _columns(customers.take(taught), inputs)
         medians = np.nan_to_num([np.median(c[~np.isnan(c)]) if (~np.isnan(c)).any() else 0.0 for c in raw.T])
         x = _sign_log(raw, medians)
-        means, scales = x.mean(axis=0), np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+        # a constant does not spread by nothing but by what its mean is rounded by
+        means, scales = x.mean(axis=0), np.where(x.std(axis=0) > NO_SPREAD, x.std(axis=0), 1.0)
         x = (x - means) / scales
         weights = np.array([self._weights(x, outcome) for outcome in target[taught].T])
         return FittedLogistic(self.name, inputs, medians, means, scales, weights)
@@ -138,9 +141,11 @@ class Logistic:
         from scipy.linalg import LinAlgWarning
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
 
         model = LogisticRegression(C=INVERSE_STRENGTH, max_iter=MAX_ITERATIONS, solver="newton-cholesky")
-        with warnings.catch_warnings():
+        # sums that threads share round otherwise: the same data must give the same bytes, whatever the machine
+        with threadpool_limits(1), warnings.catch_warnings():
             # where inputs repeat each other it goes on with L-BFGS by itself
             warnings.simplefilter("ignore", LinAlgWarning)
             warnings.simplefilter("error", ConvergenceWarning)
@@ -158,17 +163,23 @@ class Logistic:
 RECENCY = Logistic("recency", ("recency_days",))
 FOUR_NUMBERS = Logistic("rfm_logistic", ("recency_days", "orders", "spend", "tenure_days"))
 WIDE = Logistic("wide_logistic")
-_WINDOW = re.compile(r"_(\d+)d$")
+_WINDOW = re.compile(r"^(?!attribute_).*(?<!_per)_(\d+)d$")
+"""Our own features that count a window; not what a user calls an attribute, not a rate."""
+_MOST = 0.99
 
 
 def _seen_in_full(customers: Customers) -> tuple[str, ...]:
     """Return the features whose window lies within the history before the first cutoff.
 
-    What a longer window holds grows with the calendar: a straight line that was fitted on a part of it runs away.
+    What a longer window holds grows with the calendar: a straight line that was fitted on a part of it runs away. Of a
+    trend the recent days count, and not those before that they are compared with: it is a ratio of usual days, which a
+    part of them gives as well (without such trends log loss was worse: docs/decisions/0013).
     """
     tenure = customers.take(customers.as_of == customers.as_of.min()).column("tenure_days")
-    history = np.nanmax(tenure, initial=0)
-    windows = {name: _WINDOW.search(name) for name in customers.names}
+    ordered = tenure[~np.isnan(tenure)]
+    # not the longest: one order with a wrong date would say that there are years of history
+    history = np.quantile(ordered, _MOST) if len(ordered) else 0
+    windows = {name: _WINDOW.match(name) for name in customers.names}
     return tuple(name for name, window in windows.items() if window is None or int(window[1]) <= history)
 
 

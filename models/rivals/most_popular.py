@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from models.next_best_product.asking import NOT_SCORED, Asked
+from models.next_best_product.asking import NOT_SCORED, Asked, Mode
 from models.next_best_product.learning import Learnt
 from models.next_best_product.neighbours import Neighbours
 from models.next_best_product.profiles import Floats
@@ -53,6 +53,10 @@ class FittedMostPopular:
             return np.full(shape, NOT_SCORED)
         shares = self.statistics.recent[WINDOWS_DAYS.index(days)]
         return np.broadcast_to(np.where(shares > 0, shares, NOT_SCORED), shape)
+
+    def personal(self, mode: Mode) -> bool:
+        """Say no: the shares are the same for everybody."""
+        return False
 
     def parts(self) -> Mapping[str, bytes]:
         """Return what was chosen: popularity is counted for every method."""

@@ -19,7 +19,7 @@ from models.next_best_product.profiles import Floats
 from models.next_best_product.statistics import Statistics
 
 # validation chose: only the very nearest know what is bought again, many know what is new
-REPEAT_LOCALITY = 10.0
+REPEAT_LOCALITY = 10
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,28 @@ def test_a_file_that_was_not_sealed_is_never_parsed(simple, tmp_path, monkeypatc
     assert list(loaded[0]) == ["logistic.json", "scaling.npy", "weights.npy"]
 
 
+def test_an_artifact_of_a_method_that_is_no_candidate_any_more_is_refused_with_the_next_step(simple, tmp_path):
+    old = replace(simple, fitted=replace(simple.fitted, method="lightgbm"))
+    digest = saved(old, tmp_path / "one")
+    with pytest.raises(
+        CorruptPartError,
+        match=r"^this artifact holds churn fitted by 'lightgbm', which this version of Foresell does not have: train "
+        r"and promote churn, then publish$",
+    ):
+        load_artifact(tmp_path / "one", digest)
+
+
+def test_an_artifact_without_a_part_that_its_method_reads_is_refused_with_the_next_step(artifact, tmp_path):
+    saved(artifact, tmp_path / "one")
+    for path in (tmp_path / "one" / "fitted").iterdir():
+        path.rename(path.with_name("of_another_version.npy"))
+    method = artifact.fitted.method
+    with pytest.raises(
+        CorruptPartError, match=rf"^this artifact holds churn fitted by '{method}' without \S+, another version .* publish$"
+    ):
+        load_artifact(tmp_path / "one", seal(tmp_path / "one"))
+
+
 @pytest.mark.parametrize("expected", [lambda scores: scores + 1e-6, lambda scores: scores[:-1]])
 def test_an_artifact_is_refused_when_its_golden_rows_give_other_scores(simple, tmp_path, expected):
     saved(simple, tmp_path / "one")

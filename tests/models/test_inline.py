@@ -128,3 +128,13 @@ def test_products_are_read_from_a_file(tmp_path):
     figures = made.compute([InlineHistory(order_lines=[line(3, "bread"), line(2, "soap")])], [AS_OF])[0]
     assert figures[names.index("departments")] == 2
     made.close()
+
+
+@pytest.mark.parametrize(("sent", "expected"), [("12.5", 12.5), ("-3e38", -3e38), ("1e39", np.nan), ("-9e99", np.nan)])
+def test_a_figure_too_large_for_a_float32_is_null(sent, expected):
+    wide = FeatureSettings.model_validate({"attributes": [{"name": "income", "kind": "numeric"}]})
+    made = InlineFeatures(wide, PRODUCTS)
+    found = made.compute([InlineHistory(attributes={"income": sent})], [AS_OF])
+    made.close()
+    income = [feature.name for feature in catalogue(wide)].index("attribute_income")
+    np.testing.assert_array_equal(found[0, income], np.float32(expected))

@@ -31,7 +31,7 @@ TODAY = date(2024, 12, 31)
 
 
 def shop(folder: Path, people: list[str], header: str) -> Path:
-    workspace = open_shop(folder, customers=150)
+    workspace = open_shop(folder, customers=300)
     (workspace / "customers.csv").write_text("\n".join([header, *people]), encoding="utf-8")
     (workspace / "foresell.toml").write_text(CONFIG + MORE, encoding="utf-8")
     return workspace
@@ -65,7 +65,7 @@ def test_an_attribute_that_says_nothing_is_left_out(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Inspection:
     """What a closer look finds in a shop with an undated attribute and a sensitive one."""
-    people = [f"{number:03d},{('Ulm', 'Bonn')[number % 2]},{'ab'[number % 2]}" for number in range(150)]
+    people = [f"{number:03d},{('Ulm', 'Bonn')[number % 2]},{'ab'[number % 2]}" for number in range(300)]
     workspace = shop(tmp_path_factory.mktemp("shop"), people, "customer_id,town,belief")
     settings = load_settings(workspace)
     trainer = Trainer(settings, prediction_named("churn", settings.models), ensure_tables(settings, today=TODAY))

@@ -37,7 +37,8 @@ def test_figures_of_a_day_are_counted_by_hand(tmp_path: Path) -> None:
     (tmp_path / "foresell.toml").write_text('[source.order_lines]\npath = "lines.csv"\n')
     settings = load_settings(tmp_path)
     with kept_tables(settings, ingest(settings, today=date(2024, 3, 1))) as engine:
-        found = day_figures(engine)
+        found = day_figures(engine, before=date(2024, 1, 6))
+        final = day_figures(engine, before=date(2024, 1, 5))
     assert list(found) == [date(2024, 1, 1), date(2024, 1, 4), date(2024, 1, 5)]
     # a return is a line and no order: bob's first order is of the fourth
     assert found[date(2024, 1, 1)] == DayFigures(
@@ -48,6 +49,8 @@ def test_figures_of_a_day_are_counted_by_hand(tmp_path: Path) -> None:
     )
     assert found[date(2024, 1, 5)].gaps == 1
     assert from_json(to_json(found)) == found
+    # lines of a day that is not over may still be arriving
+    assert final == {day: held for day, held in found.items() if day < date(2024, 1, 5)}
 
 
 def test_nothing_is_told_when_days_are_added_that_look_like_those_before() -> None:
@@ -93,21 +96,79 @@ def test_days_that_are_gone_are_told() -> None:
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        ({"repeated": 20}, "20.0% of the order lines from 2024-04-10 to 2024-04-19 repeat another line exactly"),
-        ({"most_customer": 30}, "30.0% of the order lines from 2024-04-10 to 2024-04-19 are one customer's"),
-        ({"most_product": 50}, "50.0% of the order lines from 2024-04-10 to 2024-04-19 are one product's"),
-        ({"money": 1e6}, "the mean amount of the order lines from 2024-04-10 to 2024-04-19 is 10,000.00, at most 10"),
-        ({"lines": 400, "money": 4000, "most_customer": 16}, "400 order lines are of 2024-04-19, a mean day before"),
+        ({"repeated": 20}, "20.0% of the order lines from 2024-04-10 to 2024-05-07 repeat another line exactly"),
+        ({"most_customer": 20}, "20.0% of the order lines from 2024-04-10 to 2024-05-07 are one customer's"),
+        ({"most_product": 50}, "50.0% of the order lines from 2024-04-10 to 2024-05-07 are one product's"),
+        ({"money": 1e6}, "the mean amount of the order lines from 2024-04-10 to 2024-05-07 is 10,000.00, at most 10"),
+        ({"lines": 400, "money": 4000, "most_customer": 16}, "400 order lines are of 2024-05-07, no day before had mo"),
     ],
 )  # fmt: skip
-def test_new_days_are_told_when_none_before_was_like_them(other: dict[str, float], told: str) -> None:
-    now = history(100) | history(10, since=MONDAY + timedelta(100), **other)
-    (sentence,) = drift(history(100), now)
+@pytest.mark.parametrize("sound_days", [0, 150])
+def test_new_weeks_are_told_when_none_before_was_like_them(other: dict[str, float], told: str, sound_days: int) -> None:
+    then = history(100, since=MONDAY - timedelta(sound_days))
+    # however many sound days came before them
+    now = history(100 + sound_days, since=MONDAY - timedelta(sound_days))
+    (sentence,) = drift(then, now | history(28, since=MONDAY + timedelta(100), **other))
     assert sentence.startswith(told)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"lines": 3, "customers": 1, "products": 1, "money": 30, "most_customer": 3, "most_product": 3},
+        {"lines": 1, "customers": 1, "products": 1, "money": 9000, "most_customer": 1, "most_product": 1},
+        {"most_product": 90},
+    ],
+)
+def test_nothing_is_told_when_a_single_new_day_is_odd(other: dict[str, float]) -> None:
+    now = history(101) | history(1, since=MONDAY + timedelta(101), **other)
+    assert list(drift(history(100), now)) == []
+
+
+def test_poison_is_told_when_a_champion_was_promoted_every_week_since_it_came() -> None:
+    robot = history(28, since=MONDAY + timedelta(100), most_customer=20)
+    known, told = history(100), []
+    for week in range(4):
+        now = history(100) | {day: held for day, held in robot.items() if day < MONDAY + timedelta(107 + 7 * week)}
+        told.append(len(list(drift(known, now))))
+        known = now
+    assert told[:3] == [0, 0, 1]
+
+
+def test_nothing_more_is_told_of_a_change_that_was_promoted_all_the_same() -> None:
+    meant = history(100) | history(28, since=MONDAY + timedelta(100), most_product=50)
+    now = meant | history(3, since=MONDAY + timedelta(128), most_product=50)
+    assert list(drift(history(100), meant))
+    assert list(drift(meant, now)) == []
+
+
 def test_nothing_is_told_when_a_season_before_was_like_the_new_days() -> None:
-    season = {"most_product": 30, "lines": 250, "money": 9000}
+    season = {"most_product": 30, "lines": 400, "money": 9000}
     then = history(28, **season) | history(100, since=MONDAY + timedelta(28))
     now = then | history(28, since=MONDAY + timedelta(128), **season)
     assert list(drift(then, now)) == []
+
+
+def test_new_weeks_are_told_when_the_oldest_day_alone_was_like_them() -> None:
+    since = MONDAY + timedelta(1)
+    then = changed(history(1), MONDAY, lines=1, most_customer=1, most_product=1) | history(280, since=since)
+    now = then | history(28, since=since + timedelta(280), most_customer=40)
+    (sentence,) = drift(then, now)
+    assert "40.0% of the order lines" in sentence
+
+
+def test_nothing_is_told_when_older_days_are_added() -> None:
+    # who ordered in them has an order before now
+    now = history(30, since=MONDAY - timedelta(30)) | history(100, gaps=400)
+    assert list(drift(history(100), now)) == []
+
+
+def test_nothing_is_told_when_days_hold_less_for_want_of_the_forgotten() -> None:
+    without = {"lines": 90, "customers": 49, "products": 19, "money": 900, "gaps": 290, "most_product": 9}
+    assert list(drift(history(100), history(100, **without)))
+    assert list(drift(history(100), history(100, **without), forgotten=1)) == []
+
+
+@pytest.mark.parametrize("other", [{"customers": 48, "lines": 90}, {"money": 1100}, {"customers": 51}])
+def test_what_no_forgetting_explains_is_told(other: dict[str, float]) -> None:
+    assert list(drift(history(100), history(100, **other), forgotten=1))

@@ -38,7 +38,7 @@ def history() -> Examples:
 
 def checks(examples: Examples, laid: Plan = PLAN, kind: object = EVENT):
     window = Window(CHURN, laid, TASK, DAY, examples, seed=1)
-    return {check.name: check for check in leak_checks(window, kind, method="lightgbm", choices=CHOICES)}
+    return {check.name: check for check in leak_checks(window, kind, method="blend", choices=CHOICES)}
 
 
 def test_an_honest_history_passes_both_checks():
@@ -60,14 +60,14 @@ def test_shuffled_labels_fail_when_a_fit_has_seen_its_validation_window():
     assert "it has seen the windows that it is measured on; do not trust its figures" in found.told
 
 
-def planted(noise: float) -> Examples:
-    """A history whose last feature tells the outcome, but for some."""
+def planted(noise: float, feature: str = NAMES[-1]) -> Examples:
+    """A history one of whose features, the last by default, tells the outcome, but for some."""
     honest = history()
     churned = CHURN.target(honest)[:, 0]
     rng = np.random.default_rng(5)
     told = np.where(rng.random(len(honest)) < noise, rng.integers(0, 2, len(honest)), np.nan_to_num(churned))
     features = honest.customers.features.copy()
-    features[:, -1] = told
+    features[:, NAMES.index(feature)] = told
     return replace(honest, customers=replace(honest.customers, features=features))
 
 
@@ -87,12 +87,52 @@ def test_a_feature_whose_nulls_know_the_outcome_is_named():
     assert checks(leaky)[SINGLE].passed is False
 
 
-def test_a_check_that_cannot_be_made_says_why():
+def lapsed(feature: str) -> Examples:
+    """A history in which two features say alike, and rightly, who has gone."""
+    told = planted(0.0, feature)
+    features = told.customers.features
+    features[:, NAMES.index("recency_2nd_days")] = features[:, NAMES.index(feature)]
+    return told
+
+
+def test_a_feature_of_orders_may_tell_the_outcome_alone_and_one_of_a_users_own_tables_may_not():
+    honest, leaky = checks(lapsed("recency_days"))[SINGLE], checks(lapsed("event_recency_days"))[SINGLE]
+    assert honest.passed is True
+    assert "alone it reaches an AUC of 1.000" in honest.told
+    assert leaky.passed is False
+    # the feature of orders is as good, and comes first
+    assert leaky.told.startswith("event_recency_days is too good to be true: alone it reaches an AUC of 1.000")
+
+
+def rare(events: int, where: str) -> Examples:
+    """A history in which so many do not come back, either at the cutoffs that are learnt from or in the window."""
+    honest = history()
+    eligible = ~np.isnan(CHURN.target(honest)[:, 0])
+    at_window = honest.customers.as_of == np.datetime64(DAY, "D")
+    closed = honest.customers.as_of + np.timedelta64(30, "D") <= np.datetime64(DAY, "D")
+    days = np.where(np.arange(len(honest)) % 2, 5.0, 100.0)
+    rows = np.flatnonzero(eligible & (at_window if where == "window" else closed))
+    days[rows] = 5
+    days[rows[:events]] = 100
+    return replace(honest, labels={col.NEXT_ORDER_DAYS: days})
+
+
+@pytest.mark.parametrize("where", ["window", "learnt"])
+def test_neither_check_is_made_with_fewer_than_thirty_events(where):
+    few, enough = checks(rare(29, where)), checks(rare(30, where))
+    assert [check.passed for check in few.values()] == [None, None]
+    for check in few.values():
+        place = "to be measured on" if where == "window" else "to learn from"
+        assert f"examples {place}, 29 have the rarer outcome, and 30 are needed" in check.told
+    assert None not in [check.passed for check in enough.values()]
+
+
+def test_a_check_with_one_outcome_says_that_there_is_no_other():
     honest = history()
     nobody_left = replace(honest, labels={col.NEXT_ORDER_DAYS: np.zeros(len(honest))})
-    found = checks(nobody_left)
-    assert [check.passed for check in found.values()] == [None, None]
-    assert "it could not be made: every example of 30 days has the same outcome" in found[SHUFFLED].told
+    for check in checks(nobody_left).values():
+        assert check.passed is None
+        assert "examples to learn from, none have the rarer outcome" in check.told
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,9 @@ def test_a_small_part_is_counted_and_not_judged(at):
     found = {each.name: each for each in slices(judged(), halves(at=at)).each}
     small, large = found["first" if at < 500 else "second"], found["second" if at < 500 else "first"]
     assert small.customers == 99
-    assert (small.figure, small.gap) == (None, None)
+    # the number of events would tell what single customers did
+    assert (small.events, small.figure, small.gap) == (None, None, None)
+    assert large.events is not None
     # too few others are no comparison either
     assert large.figure is not None
     assert large.rest is None
@@ -66,7 +68,7 @@ def test_a_small_part_is_counted_and_not_judged(at):
 def test_a_part_without_ten_events_is_not_judged():
     outcome = np.r_[np.ones(9), np.zeros(491), np.tile([0, 1.0], 250)]
     first, _ = slices(BinaryMeasurement(outcome, np.linspace(0, 1, 1000)), halves()).each
-    assert (first.customers, first.events, first.figure) == (500, 9, None)
+    assert (first.customers, first.events, first.figure) == (500, None, None)
 
 
 def test_a_date_is_judged_by_its_error_and_lower_is_better():
@@ -110,6 +112,18 @@ def test_parts_of_a_numeric_attribute_are_its_thirds():
     assert found["income: 20 at most"] == [0, 1]
     assert found["income: more than 30"] == [3]
     assert found["income: unknown"] == [4, 5]
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [
+        (["0.125", "0.25", "0.3", "0.6", "0.7", "0.8"], "0.25 at most", "more than 0.6"),
+        (["7", "99.5", "99.6", "1234.4", "5000", "6000"], "99.5 at most", "more than 1,234"),
+    ],
+)
+def test_edges_of_parts_keep_their_fractions_below_a_hundred(values, low, high):
+    found = parts_of(customers(), (Attribute(name="score", kind="numeric"),), {"score": values})
+    assert [name for name in found if name.startswith("score")] == [f"score: {low}", f"score: {high}"]
 
 
 def test_nobody_is_no_part_and_nor_is_everybody():

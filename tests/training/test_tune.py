@@ -12,7 +12,7 @@ import pytest
 
 from models import prediction_named, predictions
 from models.boosting import PARAMETERS
-from models.errors import TrackingError, UnknownMethodError
+from models.errors import NotConvergedError, NotEnoughDataError, TrackingError, UnknownMethodError
 from models.prediction import Customers, Examples, Task
 from models.settings import Settings, load_settings
 from tests.commands import Command, command_line
@@ -317,6 +317,28 @@ def test_nothing_is_tuned_when_the_history_has_no_room(notes: Notes, new_trainer
     assert found.sentence == "not tuned: the history is too short for windows before those that choose"
     assert (found.trials, trainer.tuned, fits_of(trainer).made) == (0, {}, 0)
     assert not (notes.settings.workspace / STUDIES).exists()
+
+
+@pytest.mark.parametrize("error", [NotEnoughDataError, NotConvergedError])
+def test_nothing_is_tuned_when_an_older_window_cannot_be_learnt_from(
+    notes: Notes, new_trainer: Callable[..., Trainer], monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    trainer = new_trainer(notes)
+    folds = tuning_folds(trainer.plan, trainer.prediction.tasks)
+    assert folds is not None
+    fits = fits_of(trainer)
+
+    def too_little_at_first(method: str, examples: Examples, **more: Any) -> Guess:
+        if examples.limit == min(folds.days):
+            raise error("12 customers, at least 100 are needed")
+        return fits(method, examples, **more)
+
+    monkeypatch.setattr(trainer.prediction, "fit", too_little_at_first)
+    found = tuned(trainer, notes)
+    assert found == Tuning(0, {}, False, "not tuned: 12 customers, at least 100 are needed")
+    # what a plain training fits is fitted as before
+    assert trainer.tuned == {}
+    assert trainer.fit("blend", trainer.plan.end, 14).choices == {}
 
 
 def test_a_file_that_is_no_study_is_refused_in_one_line(notes: Notes, new_trainer: Callable[..., Trainer]) -> None:

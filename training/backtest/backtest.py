@@ -1,7 +1,7 @@
 """A backtest: at each of the last months every method learns what was known then, and is measured on what came next."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from statistics import fmean
 from typing import Any
@@ -11,12 +11,13 @@ import numpy as np
 from models import columns as col
 from models.errors import NotConvergedError, NotEnoughDataError
 from models.metrics import BinaryMeasurement
-from models.prediction import Measurement, Prediction, Task
+from models.prediction import Fitted, Measurement, Prediction, Task
 from models.settings import Settings
 from training.backtest.origins import Origins, origins
+from training.backtest.pooled import Codes, Difference, pooled
 from training.cutoffs import plan
 from training.evaluate import Figure
-from training.headline import LOWER_IS_BETTER, Z95, headline, mean
+from training.headline import LOWER_IS_BETTER, Headline, headline, mean
 from training.intake_report import IntakeReport
 from training.progress import Progress, silent
 from training.report import calibration_floor
@@ -90,37 +91,34 @@ class Course:
         The headline figure.
     windows : tuple of Window
         Oldest first.
+    against, loss_against : mapping of str to Figure
+        By method, the mean over its windows of method minus served, with its 95 % interval; a method that was always
+        served has none. Whoever is in several windows counts as one customer.
     """
 
     task: Task
     metric: str
     windows: tuple[Window, ...]
+    against: Mapping[str, Figure] = field(default_factory=dict)
+    loss_against: Mapping[str, Figure] = field(default_factory=dict)
 
     @property
     def methods(self) -> tuple[str, ...]:
         """Those that were measured at all, in the prediction's order."""
         return tuple(dict.fromkeys(method for window in self.windows for method in window.methods))
 
-    def mean(self, method: str | None) -> float:
-        """Return a method's mean headline figure over the windows that have it; None = what was served."""
-        found = [window.methods.get(method or window.served) for window in self.windows]
-        return fmean(each.headline.value for each in found if each)
+    @property
+    def shared(self) -> tuple[Window, ...]:
+        """The windows that every method has: a mean over others would compare methods on different months."""
+        return tuple(window for window in self.windows if set(self.methods) <= set(window.methods))
 
-    def pooled(self, method: str, *, loss: bool = False) -> Figure | None:
-        """Return the mean over windows of method minus served, with its 95 % interval; None = it was always served.
+    def mean(self, method: str | None) -> float | None:
+        """Return a method's mean headline figure over the shared windows; None = there is none.
 
-        Windows are taken as independent of each other.
+        The method None is what was served.
         """
-        found = [window.methods[method] for window in self.windows if method in window.methods]
-        differences = [each.loss_against if loss else each.against for each in found]
-        known = [each for each in differences if each]
-        if not known:
-            return None
-        # where it was served itself, it differs by nothing
-        count = len(found)
-        value = sum(each.value for each in known) / count
-        error = float(np.sqrt(sum(((each.high - each.low) / (2 * Z95)) ** 2 for each in known))) / count
-        return Figure(value, value - Z95 * error, value + Z95 * error)
+        values = [window.methods[method or window.served].headline.value for window in self.shared]
+        return fmean(values) if values else None
 
     def verdict(self, difference: Figure | None) -> str:
         """Say whether a method is ``better`` or ``worse`` than what was served beyond doubt; empty = neither."""
@@ -158,9 +156,11 @@ class Backtest:
         """The result in a line."""
         told = []
         for course in self.courses:
-            means = {method: course.mean(method) for method in course.methods}
-            others = ", ".join(f"{method} {value:.3f}" for method, value in means.items())
-            count = f"{len(course.windows)} window{'s' if len(course.windows) > 1 else ''}"
+            if not course.shared:
+                told.append(f"{course.task.tag}: no window has every method, so that there are no means to compare")
+                continue
+            others = ", ".join(f"{method} {course.mean(method):.3f}" for method in course.methods)
+            count = f"{len(course.shared)} window{'s' if len(course.shared) > 1 else ''}"
             told.append(f"{course.task.tag} {course.metric} as served {course.mean(None):.3f} over {count} ({others})")
         return "; ".join(told)
 
@@ -227,6 +227,9 @@ class Measurements:
         self.days = days
         self.at: dict[tuple[date, str], dict[str, Measurement]] = {}
         """(origin, task tag) -> method -> measurement."""
+        self.units: dict[tuple[date, str], Codes | None] = {}
+        """(origin, task tag) -> who the units are; None = no customers, or nobody says."""
+        self._codes: dict[str, int] = {}
         self.left_out: list[str] = []
 
     def measure(self, day: date, *, share: float) -> None:
@@ -239,12 +242,25 @@ class Measurements:
                     if self.days.measured(task, day):
                         measured = self.trainer.measured(fitted, task, day)
                         self.at.setdefault((day, task.tag), {})[method] = measured
+                        if (day, task.tag) not in self.units:
+                            self.units[day, task.tag] = self._units(fitted, task, day, count=len(measured.loss))
             except NotConvergedError as error:
                 self.left_out.append(f"{method} is left out at {day}: {error.message}")
             except NotEnoughDataError as error:
                 # what one method cannot be taught or measured on, no other can
                 self.left_out.append(f"{day} is left out: {error.message}")
-                return
+                break
+        # no other origin uses them
+        self.trainer.forget_fits()
+
+    def _units(self, fitted: Fitted, task: Task, day: date, *, count: int) -> Codes | None:
+        window = self.trainer.window(task, day)
+        rows = self.trainer.prediction.units(fitted, window, task)
+        if rows is None or len(rows) != count:
+            return None
+        ids = window.customers.ids
+        codes = (self._codes.setdefault(ids[row], len(self._codes)) for row in rows.tolist())
+        return np.fromiter(codes, np.int64, len(rows))
 
     def chosen(self, day: date) -> str | None:
         """Return the method that the windows closed by a day choose; None = none had closed."""
@@ -268,7 +284,33 @@ def _course(task: Task, found: Measurements) -> Course:
         _window(day, measured, found.chosen(day), found.trainer) for day, measured in by_day.items() if measured
     )
     metric = next((headline(each).metric for measured in by_day.values() for each in measured.values()), "")
-    return Course(task, metric, windows)
+    against, losses = (_against(task, found, windows, figure) for figure in (headline, _loss))
+    return Course(task, metric, windows, against, losses)
+
+
+def _against(
+    task: Task, found: Measurements, windows: Sequence[Window], figure: Callable[[Measurement], Headline]
+) -> dict[str, Figure]:
+    """Return the mean over windows of each method minus what was served."""
+    differences: dict[str, list[Difference]] = {}
+    for window in windows:
+        measured, units = found.at[window.day, task.tag], found.units[window.day, task.tag]
+        served = figure(measured[window.served])
+        for method in measured:
+            if method != window.served:
+                difference = _difference(figure(measured[method]), served)
+                differences.setdefault(method, []).append(Difference(difference, units))
+    counts = {method: sum(method in window.methods for window in windows) for method in differences}
+    means = {method: pooled(each, windows=counts[method]) for method, each in differences.items()}
+    return {method: each for method, each in means.items() if each}
+
+
+def _difference(one: Headline, other: Headline) -> Headline:
+    return Headline(one.metric, one.value - other.value, one.influence - other.influence)
+
+
+def _loss(measurement: Measurement) -> Headline:
+    return mean("loss", measurement.loss)
 
 
 def _window(day: date, measured: Mapping[str, Measurement], chosen: str | None, trainer: Trainer) -> Window:
@@ -281,13 +323,13 @@ def _window(day: date, measured: Mapping[str, Measurement], chosen: str | None, 
 
 
 def _measured(measurement: Measurement, reference: Measurement | None) -> Measured:
-    first, loss = headline(measurement), mean("loss", measurement.loss)
+    first, loss = headline(measurement), _loss(measurement)
     binary = measurement if isinstance(measurement, BinaryMeasurement) else None
     return Measured(
         headline=first.figure,
         loss=loss.figure,
         against=first.minus(headline(reference)) if reference else None,
-        loss_against=loss.minus(mean("loss", reference.loss)) if reference else None,
+        loss_against=loss.minus(_loss(reference)) if reference else None,
         calibration_error=binary.metrics()["calibration_error"] if binary else None,
         off=mean("off", binary.probability - binary.outcome).figure if binary else None,
     )

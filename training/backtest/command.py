@@ -9,7 +9,8 @@ from models.parts import canonical_json
 from models.prediction import Prediction
 from models.settings import Settings
 from training.backtest.backtest import Backtest, Window, backtest
-from training.backtest.page import page, plain, write_page
+from training.backtest.page import page, path_of, plain
+from training.html import replace_page
 from training.intake_report import IntakeReport
 from training.progress import Progress
 from training.report import configured
@@ -38,7 +39,7 @@ def run_backtest(
         tracker.log_data(run_id, intake)
         tracker.log_parameters(run_id, {**configured(prediction, settings), "backtest.months": str(months)})
         tracker.log_courses(run_id, _metrics(found), {PAGE: content.encode(), DATA: canonical_json(told)})
-    written = write_page(content, name, settings)
+    written = replace_page(content, path_of(name, settings))
     return found, {**told, "run_id": run_id, "page": str(written)}, written
 
 

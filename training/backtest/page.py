@@ -1,6 +1,5 @@
 """The backtest as one self-contained HTML page, and as plain data."""
 
-import os
 from dataclasses import asdict
 from datetime import date
 from math import isfinite
@@ -15,16 +14,9 @@ from training.facts import title_of
 from training.html import environment, inline
 
 
-def write_page(content: str, name: str, settings: Settings) -> Path:
-    """Write the page of a prediction beside the kept tables, in place of an older one, and return its path."""
-    path = settings.tables.parent / f"backtest-{name}.html"
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(content, encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
+def path_of(name: str, settings: Settings) -> Path:
+    """Return where the page of a prediction lies: beside the kept tables."""
+    return settings.tables.parent / f"backtest-{name}.html"
 
 
 def page(found: Backtest) -> str:
@@ -53,10 +45,11 @@ def plain(found: Backtest) -> dict[str, Any]:
                 "metric": course.metric,
                 "horizon": course.task.horizon,
                 "windows": [_finite(asdict(window)) for window in course.windows],
+                "windows_of_means": len(course.shared),
                 "served": course.mean(None),
                 "mean": {method: course.mean(method) for method in course.methods},
                 "against_served": {
-                    method: _finite(asdict(pooled)) if (pooled := course.pooled(method)) else None
+                    method: _finite(asdict(course.against[method])) if method in course.against else None
                     for method in course.methods
                 },
             }

@@ -30,15 +30,15 @@ def _table(course: Course) -> Table:
     table.add_column("mean", justify="right")
     table.add_column("to served", justify="right")
     for method in course.methods:
-        pooled = course.pooled(method)
+        pooled = course.against.get(method)
         table.add_row(
             method,
             *(_figure(course, window, method) for window in course.windows),
-            f"{course.mean(method):.3f}",
+            _mean(course, method),
             f"{pooled.value:+.3f} [{pooled.low:+.3f}, {pooled.high:+.3f}]" if pooled else "",
         )
     table.add_section()
-    table.add_row("as served", *(_served(window) for window in course.windows), f"{course.mean(None):.3f}", "")
+    table.add_row("as served", *(_served(window) for window in course.windows), _mean(course, None), "")
     table.add_row("chosen", *(window.chosen or "none yet" for window in course.windows), "", "")
     if any(window.floor is not None for window in course.windows):
         table.add_row("calibration error", *(_error(window) for window in course.windows), "", "")
@@ -52,6 +52,11 @@ def _figure(course: Course, window: Window, method: str) -> str:
     if measured is None:
         return "left out"
     return f"{measured.headline.value:.3f}{_MARKS[course.verdict(measured.against)]}"
+
+
+def _mean(course: Course, method: str | None) -> str:
+    value = course.mean(method)
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _served(window: Window) -> str:

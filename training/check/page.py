@@ -1,6 +1,5 @@
 """The report as one self-contained HTML page: it holds examples of rejected rows, which are personal data."""
 
-import os
 from pathlib import Path
 
 from models.settings import Settings
@@ -8,7 +7,7 @@ from training.check.pictures import pictures
 from training.check.proposals import toml
 from training.check.report import CheckReport
 from training.check.rows_out import rows_out
-from training.html import environment, inline
+from training.html import environment, inline, replace_page
 from training.wording import place_of
 
 PAGE = "check.html"
@@ -25,14 +24,7 @@ def write_page(report: CheckReport, settings: Settings) -> Path:
     settings : Settings
         The workspace's; the quarantine gives three examples of each rule.
     """
-    path = settings.tables.parent / PAGE
-    unfinished = path.with_name(f".{PAGE}.{os.getpid()}")
-    try:
-        unfinished.write_text(page(report, settings), encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
+    return replace_page(page(report, settings), settings.tables.parent / PAGE)
 
 
 def page(report: CheckReport, settings: Settings) -> str:

@@ -1,5 +1,6 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,20 +8,23 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from models import columns as col
-from models import prediction_from
+from models import prediction_from, prediction_named
 from models.errors import CorruptPartError
 from models.lookalike.audience import ranked
 from models.lookalike.fitted import MAX_LEARNT_SEEDS, taught_by
 from models.lookalike.likes import Likes
 from models.lookalike.logistic import inverse_strength
-from models.lookalike.prior import plain_prior
-from models.lookalike.queries import area
+from models.lookalike.prior import fit_prior, plain_prior
+from models.lookalike.queries import area, past_lists
 from models.lookalike.seed_logistic import SeedLogistic
 from models.lookalike.space import Points, Space
 from models.lookalike.tastes import no_tastes
 from models.prediction import Examples
-from models.settings import FeatureSettings
+from models.settings import FeatureSettings, load_settings
+from tests.shop import open_shop
 from tests.synthetic import CUTOFFS, examples
+from training.ingest import ensure_tables
+from training.run import Trainer
 
 FEATURES, LIKES, PEOPLE = 6, 12, 4_000
 
@@ -157,21 +161,69 @@ def fitted_on(given: Examples, **own: Any) -> SeedLogistic:
     return found
 
 
+LAST = CUTOFFS[-1]
+
+
+def promoted(limit: date = LAST) -> Examples:
+    """Return the examples of a fit at a limit: closed cutoffs, and those whose window is open, the limit's own too."""
+    return examples(400, cutoffs=CUTOFFS[-4:], limit=limit)
+
+
 def past() -> Examples:
     return examples(400, cutoffs=CUTOFFS[-1:])
 
 
+def is_plain(found: SeedLogistic) -> bool:
+    return np.array_equal(found.prior, np.eye(len(found.prior)))
+
+
+def relabelled(given: Examples, rows: np.ndarray) -> Examples:
+    """Give some rows the labels of others."""
+    order = np.arange(len(given))
+    order[rows] = order[rows][::-1]
+    return replace(given, labels={name: values[order] for name, values in given.labels.items()})
+
+
 def test_past_lists_teach_a_prior_when_their_window_has_closed() -> None:
-    found = fitted_on(past())
-    assert not np.array_equal(found.prior, np.eye(len(found.prior)))
+    assert not is_plain(fitted_on(past()))
 
 
-def test_labels_of_an_open_window_teach_nothing() -> None:
-    given = replace(past(), limit=CUTOFFS[-1] + timedelta(15))
+def test_a_fit_at_a_limit_learns_a_prior_though_its_own_window_is_open() -> None:
+    given = promoted()
+    assert given.observed_days.min() == 0
     found = fitted_on(given)
-    np.testing.assert_array_equal(found.prior, np.eye(len(found.prior)))
-    others = {**given.labels, col.NEXT_ORDER_DAYS: given.labels[col.NEXT_ORDER_DAYS] * 0}
-    assert found.parts() == fitted_on(replace(given, labels=others)).parts()
+    then = given.at([CUTOFFS[-2]])
+    lists = past_lists(then, col.CATEGORY, horizon=30, active_days=180)
+    expected = fit_prior(found.space.points(then.customers).vectors, lists)
+    np.testing.assert_array_equal(found.prior, expected)
+    assert not is_plain(found)
+    # the customers are compared as they are at the limit
+    assert len(found.background) == len(given.at([LAST]))
+
+
+def test_windows_that_are_still_open_teach_nothing() -> None:
+    # 15 days after the last cutoff: the last but one has closed, the last has not
+    for limit, teaches in ((LAST, CUTOFFS[-2]), (LAST + timedelta(15), CUTOFFS[-2]), (LAST + timedelta(30), LAST)):
+        given = promoted(limit)
+        plain = fitted_on(given).parts()
+        at = given.customers.as_of == np.datetime64(teaches, "D")
+        assert fitted_on(relabelled(given, ~at)).parts() == plain
+        assert fitted_on(relabelled(given, at)).parts()["prior.npy"] != plain["prior.npy"]
+
+
+def test_the_prior_is_plain_when_every_window_is_open() -> None:
+    assert is_plain(fitted_on(replace(past(), limit=LAST + timedelta(29))))
+    assert not is_plain(fitted_on(replace(past(), limit=LAST + timedelta(30))))
+
+
+def test_a_training_run_learns_a_prior_wherever_it_fits(tmp_path: Path) -> None:
+    shop = load_settings(open_shop(tmp_path))
+    trainer = Trainer(shop, prediction_named("lookalike", shop.models), ensure_tables(shop, today=date(2026, 11, 1)))
+    plan = trainer.plan
+    for limit in {plan.end, *plan.test.values(), *(day for days in plan.validation.values() for day in days)}:
+        found = trainer.artifact("seed_logistic", limit).fitted
+        assert isinstance(found, SeedLogistic)
+        assert not is_plain(found), limit
 
 
 def test_an_artifact_of_another_version_is_refused_in_one_line() -> None:
@@ -187,4 +239,4 @@ def test_a_prior_is_learnt_from_orders_when_there_are_no_products() -> None:
     given = replace(given, customers=replace(given.customers, histories=None))
     found = fitted_on(given)
     assert found.background.likes.shape[1] == 0
-    assert not np.array_equal(found.prior, np.eye(len(found.prior)))
+    assert not is_plain(found)

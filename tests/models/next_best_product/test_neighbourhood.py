@@ -28,7 +28,7 @@ def test_the_score_is_what_the_nearest_count_times_their_cosines() -> None:
     # apples alone have the cosine 1 / sqrt(2) with customer 0, bread alone with customers 0 and 1; the square of it is
     # a half
     np.testing.assert_allclose(of_lines().scores(asked((0, APPLE, 3)))[0], np.sqrt([0.5, 0.5, 0, 0, 0]), rtol=1e-6)
-    np.testing.assert_allclose(of_lines().scores(asked((0, BREAD, 3)), locality=2.0)[0], [0.5, 1, 0, 0, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(of_lines().scores(asked((0, BREAD, 3)), locality=2)[0], [0.5, 1, 0, 0, 0.5], rtol=1e-6)
 
 
 def test_nobody_is_a_neighbour_of_their_own() -> None:
@@ -84,3 +84,15 @@ def test_the_highest_are_found_in_rising_order_of_place() -> None:
     values = np.array([3, 1, 9, 7], np.float32)
     assert highest(values, 2).tolist() == [2, 3]
     assert highest(values, 9).tolist() == [0, 1, 2, 3]
+
+
+def test_of_equal_values_at_the_edge_the_first_are_kept() -> None:
+    # so many that ``np.argpartition`` would pick others, and others on each processor: every third value is .5, one in a hundred .9, the others 0
+    values = np.zeros(6_000, np.float32)
+    values[::3], values[::100] = 0.5, 0.9
+    above = list(range(0, 6_000, 100))
+    tied = [place for place in range(0, 6_000, 3) if place % 100]
+    assert highest(values, 200).tolist() == sorted([*above, *tied[:140]])
+    assert highest(values, 60).tolist() == above
+    assert highest(values, 59).tolist() == above[:59]
+    assert highest(np.ones(1_000, np.float32), 300).tolist() == list(range(300))

@@ -20,6 +20,7 @@ from models.next_best_product.recommender import FittedRecommender, Level
 from models.next_best_product.teaching import Teaching
 from models.next_best_product.two_stage import RANKERS, SINGLES, TREES, TwoStage, TwoStageMethod
 from models.prediction import Examples
+from models.rivals.most_popular import FittedMostPopular
 from tests.models.next_best_product import town
 from tests.models.next_best_product.corner_shop import shop_prediction
 
@@ -385,6 +386,18 @@ def test_a_mode_that_is_handed_over_is_served_by_the_generator_alone(mode: Any, 
     # and the other modes are not
     other = asked(level, "any" if mode == "new" else "new", held_out())
     np.testing.assert_array_equal(found.score(other), handed(mode, 2).score(other))
+
+
+@pytest.mark.parametrize("mode", RANKERS)
+def test_a_mode_that_popularity_serves_is_not_personal(mode: Any) -> None:
+    given, level = town_learnt(), fitted().levels["product"]
+    popularity = FittedMostPopular(given.now.statistics, {"any": 90, "new": 90})
+    served = replace(level, scorer=replace(handed(mode, "most_popular"), singles={"most_popular": popularity}))
+    shown = {each: served.rank(asked(level, each, held_out()), 10) for each in MODES}
+    assert not np.isnan(np.concatenate(shown[mode].scores)).any()
+    assert {each for each in MODES if np.concatenate(shown[each].fallbacks).all()} == {mode}
+    # everything in question was bought before, whoever serves it
+    assert not np.concatenate(shown["repeat"].fallbacks).any()
 
 
 @pytest.mark.parametrize("name", [single.name for single in SINGLES])

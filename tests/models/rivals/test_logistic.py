@@ -95,12 +95,32 @@ def test_windows_that_reach_beyond_the_first_cutoffs_history_are_not_read():
     tenure = LEARNT.customers.names.index("tenure_days")
     first = LEARNT.customers.as_of == LEARNT.customers.as_of.min()
     features[first, tenure] = np.minimum(features[first, tenure], 60)
+    # one order with a wrong date is no history
+    features[np.flatnonzero(first)[7], tenure] = 3_000
     fitted = WIDE.fit(replace(LEARNT.customers, features=features), TARGET, horizons=[7, 30], seed=1)
     left_out = set(LEARNT.customers.names) - set(fitted.inputs)
     assert left_out
     assert all(name.endswith(("_90d", "_180d")) for name in left_out)
     assert {"orders_60d", "orders", "recency_days"} <= set(fitted.inputs)
     assert not {"orders_90d", "spend_180d"} & set(fitted.inputs)
+
+
+def test_an_attribute_and_a_rate_are_read_whatever_their_names_end_in():
+    names = ("tenure_days", "attribute_x_365d", "orders_per_30d", "orders_30d", "orders_trend_30d")
+    customers = people(**{name: np.arange(300) % 25 for name in names})
+    target = (np.arange(300) % 3 == 0).astype(float)[:, None]
+    fitted = WIDE.fit(customers, target, horizons=[30], seed=1)
+    assert fitted.inputs == ("tenure_days", "attribute_x_365d", "orders_per_30d")
+
+
+def test_a_constant_feature_does_not_move_a_score_when_it_is_another_one_later():
+    count = 997
+    customers = people(recency_days=np.arange(count), share=np.full(count, 0.1))
+    target = (np.arange(count) % 7 < 2).astype(float)[:, None]
+    fitted = Logistic("two", ("recency_days", "share")).fit(customers, target, horizons=[30], seed=1)
+    assert fitted.scales[1] == 1
+    scores = fitted.score(people(recency_days=[20, 20], share=[0.1, 0.9]))[:, 0]
+    assert scores[1] == pytest.approx(scores[0], abs=1e-9)
 
 
 def test_what_was_not_read_adds_nothing():

@@ -1,11 +1,15 @@
+from typing import Any
+
 import numpy as np
+import pytest
 
 from models.next_best_product.asking import NOT_SCORED, Asked
 from models.next_best_product.neighbours import together
+from models.next_best_product.reasons import PastPurchase
 from models.next_best_product.recommender import Level
-from models.next_best_product.statistics import statistics_of
+from models.next_best_product.statistics import WINDOWS_DAYS, statistics_of
 from models.next_best_product.vocabulary import Vocabulary
-from models.rivals.most_popular import MostPopular
+from models.rivals.most_popular import FittedMostPopular, MostPopular
 from tests.models.next_best_product.corner_shop import (
     APPLE,
     BREAD,
@@ -88,3 +92,29 @@ def test_frozen_choices_are_not_chosen_again() -> None:
     learnt = learnt_with(snapshot_of(PEOPLE, [EGGS], [COAL]))
     assert MostPopular().fit(learnt, seed=1, choices=frozen).choices == frozen
     assert not learnt.kept
+
+
+@pytest.mark.parametrize("days", WINDOWS_DAYS)
+@pytest.mark.parametrize("mode", ["any", "new", "basket"])
+def test_what_is_the_same_for_everybody_is_a_fallback_whatever_the_window(days: int, mode: Any) -> None:
+    sold = events(LINES, customers=4)
+    own = FittedMostPopular(statistics_of(sold), {"any": days, "new": days})
+    level = Level(Vocabulary("product_id", IDS), statistics_of(sold), together(sold), own)
+    # apples and coal were bought before, and a rule leads from apples to eggs
+    basket = (np.array([APPLE]),) * 2 if mode == "basket" else ()
+    found = level.rank(Asked(ANN, mode, baskets=basket), 4)
+    assert found.items[0].size
+    assert not any(why for row in found.why for why in row)
+    assert np.concatenate(found.fallbacks).all()
+
+
+def test_what_was_bought_before_is_the_reason_in_mode_repeat_whatever_the_window() -> None:
+    sold = events(LINES, customers=4)
+    for days in WINDOWS_DAYS:
+        own = FittedMostPopular(statistics_of(sold), {"any": days, "new": days})
+        level = Level(Vocabulary("product_id", IDS), statistics_of(sold), together(sold), own)
+        found = level.rank(Asked(ANN, "repeat"), 4)
+        assert dict(zip(found.items[0].tolist(), found.why[0], strict=True)) == {
+            APPLE: PastPurchase(1, 3),
+            COAL: PastPurchase(1, 9),
+        }
