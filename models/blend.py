@@ -2,7 +2,8 @@
 
 Trees see what bends and what hangs together; a straight line needs fewer examples; BG/NBD needs no label: it reads the
 newest histories as they are, where the others know windows that closed a horizon ago. Their mistakes differ. The shares
-are fixed: chosen once, on validation cutoffs of three retailers (docs/decisions/0013-methods-for-customers.md).
+are fixed: chosen once, on validation cutoffs of three retailers (docs/decisions/0013-methods-for-customers.md). A voice
+whose fit finds no answer is missing: the others share what was its.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import orjson
 from scipy.special import expit
 
 from models.boosting import Boosting, FittedBoosting
-from models.methods import log_odds
+from models.errors import NotConvergedError
+from models.methods import Method, log_odds
+from models.parts import canonical_json
 from models.prediction import Customers, Fitted, Scores
 from models.rivals.bg_nbd import BGNBD, FittedBGNBD
 from models.rivals.logistic import WIDE, FittedLogistic
@@ -23,31 +27,44 @@ TREES, LINE, PROCESS = "trees_", "line_", "process_"
 SHARES: Mapping[str, float] = {TREES: 0.5, LINE: 0.25, PROCESS: 0.25}
 HISTORY = ("orders", "recency_days", "tenure_days")
 """What BG/NBD reads."""
+VOICES: Mapping[str, str] = {TREES: "lightgbm", LINE: WIDE.name, PROCESS: BGNBD.name}
+"""Name of each voice's method."""
+MISSING_PART = "missing.json"
 
 
 @dataclass(frozen=True)
 class FittedBlend:
-    """The three voices.
+    """The three voices, or those whose fit found an answer.
 
     Parameters
     ----------
     trees : FittedBoosting
         One booster for each horizon.
-    line : FittedLogistic
-        One regression for each horizon.
-    process : FittedBGNBD
-        For all horizons.
+    line : FittedLogistic, optional
+        One regression for each horizon; None = its fit found no answer.
+    process : FittedBGNBD, optional
+        For all horizons; None = its fit found no answer.
+    usual : mapping of str to float
+        Median over the examples of each number of ``HISTORY``.
     """
 
     trees: FittedBoosting
-    line: FittedLogistic
-    process: FittedBGNBD
+    line: FittedLogistic | None
+    process: FittedBGNBD | None
+    usual: Mapping[str, float]
     method: str = "blend"
 
     @property
     def choices(self) -> Mapping[str, Any]:
-        """What the trees chose."""
-        return self.trees.choices
+        """What the trees chose, and ``without``: the names of missing voices, where there are any."""
+        without = self._without
+        return dict(self.trees.choices) | ({"without": without} if without else {})
+
+    @property
+    def shares(self) -> Mapping[str, float]:
+        """The share of each voice that there is; they add up to 1."""
+        there = {name: SHARES[name] for name in self._voices}
+        return {name: share / sum(there.values()) for name, share in there.items()}
 
     def score(self, customers: Customers) -> Scores:
         """Return the probability within each horizon, shape (n, k); NaN for somebody who never ordered."""
@@ -56,43 +73,62 @@ class FittedBlend:
 
     def odds(self, customers: Customers) -> Scores:
         """Return the log-odds within each horizon, shape (n, k)."""
-        process = log_odds(self.process.score(customers))
-        return (
-            SHARES[TREES] * self.trees.odds(customers)
-            + SHARES[LINE] * self.line.odds(customers)
-            + SHARES[PROCESS] * process
-        )
+        shares = self.shares
+        odds = shares[TREES] * self.trees.odds(customers)
+        if self.line:
+            odds = odds + shares[LINE] * self.line.odds(customers)
+        if self.process:
+            odds = odds + shares[PROCESS] * log_odds(self.process.score(customers))
+        return odds
 
     def contributions(self, customers: Customers, output: int) -> Scores:
         """Return what each feature adds to the log-odds, shape (n, f).
 
-        Of the trees TreeSHAP, compared with the examples that they learnt from; of the other two the difference to
-        the customer with the median of every feature.
+        Of the trees TreeSHAP, compared with the examples that they learnt from; of the regression the difference to the
+        customer with the median of every feature; of BG/NBD the same difference, handed out as one number after the
+        other, in the order of ``HISTORY``, becomes its median: another order would hand out the same sum otherwise.
         """
-        trees = self.trees.contributions(customers, output)
-        line = self.line.contributions(customers, output)
-        added: Scores = SHARES[TREES] * trees + SHARES[LINE] * line
-        added[:, [customers.names.index(name) for name in HISTORY]] += SHARES[PROCESS] * self._steps(customers, output)
+        shares = self.shares
+        added: Scores = shares[TREES] * self.trees.contributions(customers, output)
+        if self.line:
+            added = added + shares[LINE] * self.line.contributions(customers, output)
+        if self.process:
+            read = [customers.names.index(name) for name in HISTORY]
+            added[:, read] += shares[PROCESS] * self._steps(self.process, customers, output)
         return added
 
-    def _steps(self, customers: Customers, output: int) -> Scores:
+    def _steps(self, process: FittedBGNBD, customers: Customers, output: int) -> Scores:
         """Return the change of BG/NBD's log-odds as one number after the other becomes the median, shape (n, 3)."""
         features = customers.features.copy()
-        odds = [log_odds(self.process.score(customers)[:, output])]
+        odds = [log_odds(process.score(customers)[:, output])]
         for name in HISTORY:
-            features[:, customers.names.index(name)] = self.line.median(name)
-            odds.append(log_odds(self.process.score(replace(customers, features=features))[:, output]))
+            features[:, customers.names.index(name)] = self.usual[name]
+            odds.append(log_odds(process.score(replace(customers, features=features))[:, output]))
         return -np.diff(np.column_stack(odds), axis=1)
 
+    @property
+    def _voices(self) -> Mapping[str, Fitted]:
+        voices = {TREES: self.trees, LINE: self.line, PROCESS: self.process}
+        return {name: voice for name, voice in voices.items() if voice is not None}
+
+    @property
+    def _without(self) -> list[str]:
+        return [VOICES[name] for name in SHARES if name not in self._voices]
+
     def parts(self) -> Mapping[str, bytes]:
-        """Return the parts of every voice."""
-        voices: Mapping[str, Fitted] = {TREES: self.trees, LINE: self.line, PROCESS: self.process}
-        return {prefix + name: part for prefix, voice in voices.items() for name, part in voice.parts().items()}
+        """Return the parts of every voice, and which are missing, where there are any."""
+        missing = {"without": self._without, "usual": dict(self.usual)}
+        own = {MISSING_PART: canonical_json(missing)} if self._without else {}
+        voices = self._voices.items()
+        return {prefix + name: part for prefix, voice in voices for name, part in voice.parts().items()} | own
 
 
 @dataclass(frozen=True)
 class Blend:
     """Half boosted trees, a quarter logistic regression on every feature, a quarter BG/NBD.
+
+    Where a fit of the latter two does not converge, the others share what was its: trees and the one that is left two
+    to one, or trees alone.
 
     Parameters
     ----------
@@ -112,16 +148,38 @@ class Blend:
         seed: int,
         choices: Mapping[str, Any] | None = None,
     ) -> FittedBlend:
-        """Fit as ``models.methods.Method`` says; ``choices`` are those of ``Boosting``."""
+        """Fit as ``models.methods.Method`` says; ``choices`` are those of ``Boosting`` and ``without``."""
         trees = Boosting().fit(customers, target, horizons=horizons, seed=seed, choices=choices)
-        line = WIDE.fit(customers, target, horizons=horizons, seed=seed)
-        process = BGNBD(self.silence).fit(customers, target, horizons=horizons, seed=seed)
-        return FittedBlend(trees, line, process)
+        without = set((choices or {}).get("without", ()))
+
+        def voice(method: Method) -> Any:
+            try:
+                return None if method.name in without else method.fit(customers, target, horizons=horizons, seed=seed)
+            except NotConvergedError:
+                return None
+
+        line, process = voice(WIDE), voice(BGNBD(self.silence))
+        return FittedBlend(trees, line, process, _usual(line) if line else _medians(customers))
 
     def load(self, parts: Mapping[str, bytes]) -> FittedBlend:
         """Return the voices that ``parts`` hold."""
+        missing = orjson.loads(parts.get(MISSING_PART, b"{}"))
+
+        def voice(method: Method, prefix: str) -> Any:
+            return None if method.name in missing.get("without", ()) else method.load(_within(parts, prefix))
+
+        line, process = voice(WIDE, LINE), voice(BGNBD(self.silence), PROCESS)
         trees = Boosting().load(_within(parts, TREES))
-        return FittedBlend(trees, WIDE.load(_within(parts, LINE)), BGNBD(self.silence).load(_within(parts, PROCESS)))
+        return FittedBlend(trees, line, process, _usual(line) if line else missing["usual"])
+
+
+def _usual(line: FittedLogistic) -> dict[str, float]:
+    return {name: line.median(name) for name in HISTORY}
+
+
+def _medians(customers: Customers) -> dict[str, float]:
+    ordered = customers.take(customers.column("orders") > 0)
+    return {name: float(np.median(ordered.column(name))) for name in HISTORY}
 
 
 def _within(parts: Mapping[str, bytes], prefix: str) -> dict[str, bytes]:

@@ -12,10 +12,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from models.methods import MAX_EXAMPLES, check_target
+from models.parts import canonical_json
 from models.prediction import Customers, Matrix, Scores
 from models.sampling import thinned
 
@@ -28,6 +30,8 @@ MAX_TREES = 400
 PATIENCE = 30
 VALIDATION_CUTOFFS = 2
 MIN_ROWS = 200
+BOOSTER = "booster_"
+PARAMETERS_PART = "parameters.json"
 
 PARAMETERS: Mapping[str, Any] = {
     "objective": "binary",
@@ -92,8 +96,10 @@ class FittedBoosting:
         return shap[:, :-1]
 
     def parts(self) -> Mapping[str, bytes]:
-        """Return each booster as LightGBM text."""
-        return {f"booster_{i:02d}.txt": booster.model_to_string().encode() for i, booster in enumerate(self.boosters)}
+        """Return each booster as LightGBM text, and parameters that were given."""
+        own = {PARAMETERS_PART: canonical_json(dict(self.parameters))} if self.parameters else {}
+        boosters = enumerate(self.boosters)
+        return {f"{BOOSTER}{i:02d}.txt": booster.model_to_string().encode() for i, booster in boosters} | own
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,11 @@ class Boosting:
         """Return the boosters that ``parts`` hold."""
         import lightgbm as lgb
 
-        return FittedBoosting([lgb.Booster(model_str=parts[name].decode()) for name in sorted(parts)])
+        names = sorted(name for name in parts if name.startswith(BOOSTER))
+        if not names:
+            raise KeyError(f"{BOOSTER}00.txt")
+        boosters = [lgb.Booster(model_str=parts[name].decode()) for name in names]
+        return FittedBoosting(boosters, orjson.loads(parts.get(PARAMETERS_PART, b"{}")))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ Mask = NDArray[np.bool_]
 
 LEARNT_SHARE, LISTS_FOR_HALF = 0.5, 20
 """The share of the prior's variance that many lists teach, and how many teach half of it; the rest of the variance is
-the same in all directions. Chosen, as ``SHRINKAGE``, on queries of earlier months than the published ones."""
+the same in all directions. Chosen, as ``SHRINKAGE``, on queries of earlier months than the published ones: there shares
+of .25 to .9 differ by .0022 in AUC at most; against no prior, .5 finds the new buyers of a category better (+.007 and
++.010), and its buyers a little worse (-.003 and -.004)."""
 SHRINKAGE = 10.0
 """What is added to each variance of the space, which are 1 for features, before a list's weights are computed."""
 

@@ -43,8 +43,9 @@ class HeldOut:
     def better(self, mode: Mode, ranker: Scorer) -> str | None:
         """Return the generator that a mode is handed over to; None = the ranker serves.
 
-        Of the generators the one with the highest mean is compared. Nothing is handed over where fewer than
-        ``MIN_CUSTOMERS`` have lists to compare.
+        Of the generators the one with the highest mean is compared, of equal ones the first. Nothing is handed over
+        where fewer than ``MIN_CUSTOMERS`` have lists to compare, nor where the lists are as good as the ranker's, or
+        neither finds anything: the ranker that serves learns from one cutoff more.
         """
         if len(self._compared(mode)) < MIN_CUSTOMERS:
             return None
@@ -52,7 +53,7 @@ class HeldOut:
         best = max(told, key=lambda name: float(told[name].mean()))
         ahead = told[best] - self.ndcg(mode, ranker)
         error = float(ahead.std(ddof=1)) / np.sqrt(len(ahead))
-        return best if float(ahead.mean()) >= SURE * error else None
+        return best if float(ahead.mean()) > SURE * error else None
 
     def ndcg(self, mode: Mode, scorer: Scorer) -> NDArray[np.float64]:
         """Return NDCG@10 of each customer's list, shape (n,)."""

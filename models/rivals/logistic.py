@@ -19,7 +19,7 @@ from models.sampling import thinned
 
 INVERSE_STRENGTH = 1.0
 MAX_ITERATIONS = 1_000
-NO_SPREAD = 0.0
+NO_SPREAD = 1e-9
 """A feature that spreads less than this, after the sign-log, is a constant."""
 
 Vector = NDArray[np.float64]
@@ -163,8 +163,8 @@ class Logistic:
 RECENCY = Logistic("recency", ("recency_days",))
 FOUR_NUMBERS = Logistic("rfm_logistic", ("recency_days", "orders", "spend", "tenure_days"))
 WIDE = Logistic("wide_logistic")
-_WINDOW = re.compile(r"^(?!attribute_).*(?<!_per)_(\d+)d$")
-"""Our own features that count a window; not what a user calls an attribute, not a rate."""
+_WINDOW = re.compile(r"^(?!attribute_).*_(\d+)d$")
+"""Our own features that see so many days; an attribute may be called anything."""
 _MOST = 0.99
 
 

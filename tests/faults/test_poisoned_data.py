@@ -7,6 +7,7 @@ day, and absurd amounts, at 1, 5 and 20 % of the lines that a champion had learn
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -180,6 +181,15 @@ def test_the_gate_lets_pass_what_somebody_means(command: Command, own_shop: Path
     said = command("promote", "churn", "--workspace", own_shop, "--anyway", "--json")
     assert said.code == 0
     assert tracker.require_alias("churn", CHAMPION).version == json.loads(said.out)[0]["version"]
+
+
+@pytest.mark.slow
+def test_the_gate_takes_no_forgotten_person_for_a_change(command: Command, own_shop: Path) -> None:
+    heaviest = Counter(line.split(",")[0] for line in (own_shop / "orders.csv").read_text().splitlines()[1:])
+    gone = [customer for customer, _ in heaviest.most_common(5)]
+    assert command("forget", *gone, "--workspace", own_shop).code == 0
+    assert command("train", "churn", "--workspace", own_shop).code == 0
+    assert "the order lines are not those" not in command("promote", "churn", "--workspace", own_shop).err
 
 
 @pytest.mark.slow

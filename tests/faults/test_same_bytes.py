@@ -37,10 +37,31 @@ print(json.dumps({" ".join(key): value for key, value in found.items()}))
 """
 
 
-def digests(shop: Path, **environment: str) -> dict[str, str]:
-    """Train everything in a process of its own, and return what it chose and made."""
+# enough rows and items for numeric libraries to share a sum between threads where they may
+_MANY = """
+import hashlib, json
+import numpy as np
+from models.next_best_product.affinity import affinity_of
+from models.next_best_product.profiles import profiles_of, unique_events
+from models.rivals.logistic import FOUR_NUMBERS, RECENCY, WIDE
+from tests.synthetic import examples
+
+learnt = examples(4_000)
+target = (learnt.labels["next_order_days"] < 30).astype(float)[:, None]
+found = {}
+for method in (RECENCY, FOUR_NUMBERS, WIDE):
+    found[method.name] = method.fit(learnt.customers, target, horizons=[30], seed=1).weights
+drawn = np.random.default_rng(1).integers(0, [2_000, 600, 90], (40_000, 3))
+profiles = profiles_of(unique_events(*drawn.T, 2_000, 600))
+found["affinity"] = affinity_of(profiles, np.ones(len(profiles.item))).weights
+print(json.dumps({name: hashlib.sha256(weights.tobytes()).hexdigest() for name, weights in found.items()}))
+"""
+
+
+def digests(code: str, *arguments: str, **environment: str) -> dict[str, str]:
+    """Fit in a process of its own, and return digests of what it made."""
     done = subprocess.run(
-        [sys.executable, "-c", _DIGESTS, str(shop)],
+        [sys.executable, "-c", code, *arguments],
         env={**code_environment(), **environment}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -52,7 +73,14 @@ def digests(shop: Path, **environment: str) -> dict[str, str]:
 def test_every_method_is_the_same_bytes_when_processes_hash_and_thread_otherwise(tmp_path: Path) -> None:
     shop = open_shop(tmp_path)
     run_foresell("check", workspace=shop)
-    one = digests(shop, PYTHONHASHSEED="1", OMP_NUM_THREADS="1")
-    other = digests(shop, PYTHONHASHSEED="2", OMP_NUM_THREADS="4")
+    one = digests(_DIGESTS, str(shop), PYTHONHASHSEED="1", OMP_NUM_THREADS="1")
+    other = digests(_DIGESTS, str(shop), PYTHONHASHSEED="2", OMP_NUM_THREADS="4")
     assert one == other
     assert {key.split()[0] for key in one} == {prediction.name for prediction in predictions()}
+
+
+@pytest.mark.slow
+def test_fits_on_many_rows_are_the_same_bytes_however_many_threads_numeric_libraries_have() -> None:
+    one = digests(_MANY, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    other = digests(_MANY, OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2")
+    assert one == other

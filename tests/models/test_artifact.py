@@ -117,7 +117,8 @@ def test_an_artifact_without_a_part_that_its_method_reads_is_refused_with_the_ne
         path.rename(path.with_name("of_another_version.npy"))
     method = artifact.fitted.method
     with pytest.raises(
-        CorruptPartError, match=rf"^this artifact holds churn fitted by '{method}' without \S+, another version .* publish$"
+        CorruptPartError,
+        match=rf"^this artifact holds churn fitted by '{method}' without \S+, another version .* publish$",
     ):
         load_artifact(tmp_path / "one", seal(tmp_path / "one"))
 

@@ -9,7 +9,7 @@ from models.errors import NotConvergedError, NotEnoughDataError
 from models.methods import log_odds
 from models.prediction import Customers
 from models.rivals.bg_nbd import BGNBD
-from models.rivals.logistic import WIDE
+from models.rivals.logistic import WIDE, Logistic
 from tests.synthetic import NAMES, examples
 
 LEARNT = examples(250)
@@ -105,7 +105,40 @@ def test_one_class_is_refused():
         fit(target=np.ones_like(TARGET))
 
 
-def test_a_voice_that_does_not_converge_leaves_the_blend_out(monkeypatch):
-    monkeypatch.setattr("models.rivals.logistic.MAX_ITERATIONS", 1)
-    with pytest.raises(NotConvergedError, match=r"wide_logistic: no answer after 1 rounds on \d+ examples"):
-        fit()
+def no_answer(*args: object, **kwargs: object) -> None:
+    raise NotConvergedError("no answer")
+
+
+@pytest.mark.parametrize(
+    ("missing", "shares"),
+    [
+        (["wide_logistic"], {TREES: 2 / 3, PROCESS: 1 / 3}),
+        (["bg_nbd"], {TREES: 2 / 3, LINE: 1 / 3}),
+        (["wide_logistic", "bg_nbd"], {TREES: 1}),
+    ],
+)
+def test_a_voice_that_does_not_converge_gives_its_share_to_the_others(fitted, monkeypatch, missing, shares):
+    voices = {TREES: fitted.trees, LINE: fitted.line, PROCESS: fitted.process}
+    expected = sum(share * log_odds(voices[name].score(ORDERED)) for name, share in shares.items())
+    if "wide_logistic" in missing:
+        monkeypatch.setattr(Logistic, "fit", no_answer)
+    if "bg_nbd" in missing:
+        monkeypatch.setattr(BGNBD, "fit", no_answer)
+    found = fit()
+    assert found.shares == pytest.approx(shares)
+    assert log_odds(found.score(ORDERED)) == pytest.approx(expected, abs=1e-6)
+    assert found.choices == {**FEW, "without": missing}
+    contributions = found.contributions(ORDERED, 1)
+    base = log_odds(found.score(ORDERED)[:, 1]) - contributions.sum(axis=1)
+    assert base == pytest.approx(np.full(len(ORDERED), base[0]), abs=1e-6)
+    loaded = Blend(silence=False).load(found.parts())
+    assert (loaded.parts(), loaded.choices) == (found.parts(), found.choices)
+    np.testing.assert_array_equal(loaded.score(ORDERED), found.score(ORDERED))
+    np.testing.assert_array_equal(loaded.contributions(ORDERED, 1), contributions)
+
+
+def test_a_voice_that_was_missing_stays_so_when_the_choices_are_given_back(fitted):
+    again = Blend(silence=False).fit(
+        LEARNT.customers, TARGET, horizons=[7, 30], seed=1, choices={**FEW, "without": ["wide_logistic"]}
+    )
+    assert (again.line, again.process) == (None, fitted.process)

@@ -61,6 +61,16 @@ def test_loaded_parts_score_bit_for_bit(fitted):
     assert loaded.choices == fitted.choices
 
 
+def test_parameters_that_were_given_come_back_with_the_parts(fitted):
+    given = {"trees": [5], "parameters": {"learning_rate": 0.1, "num_leaves": 7}}
+    tuned = fit(choices=given)
+    loaded = Boosting().load(tuned.parts())
+    assert loaded.choices == given
+    assert loaded.parts() == tuned.parts()
+    np.testing.assert_array_equal(loaded.score(LEARNT.customers), tuned.score(LEARNT.customers))
+    assert list(fitted.parts()) == ["booster_00.txt"]
+
+
 def test_boosters_are_loaded_in_the_order_of_the_horizons():
     horizons = list(range(3, 14))
     days = LEARNT.labels["next_order_days"]

@@ -9,9 +9,10 @@ import pytest
 import models
 from models import columns as col
 from models.engines import open_duckdb
-from models.settings import load_settings
+from models.features import catalogue
+from models.settings import FeatureSettings, load_settings
 from tests.shop import FAITHFUL, LAPSED, open_shop
-from training.frame import anonymous_sales, channels, population, training_frame
+from training.frame import anonymous_sales, as_customers, channels, population, training_frame
 from training.ingest import ingest
 
 CUTOFFS = [date(2024, 1, 2), date(2024, 4, 1)]
@@ -124,3 +125,15 @@ def test_there_are_no_anonymous_sales_when_none_were_kept(tables: Path, tmp_path
     pq.write_table(nothing.empty_table(), tmp_path / "anonymous.parquet")
     products = pa.table({col.PRODUCT_ID: ["p3"]})
     assert anonymous_sales(tmp_path / "anonymous.parquet", products, LIMIT) is None
+
+
+def test_a_figure_too_large_for_a_float32_is_null_among_customers() -> None:
+    settings = FeatureSettings()
+    names = [feature.name for feature in catalogue(settings)]
+    table = pa.table(
+        {col.CUSTOMER_ID: ["a", "b"], col.AS_OF: [date(2018, 1, 1)] * 2}
+        | {name: pa.array([1e39, None] if name == "spend" else [2.0, -1e39]) for name in names}
+    )
+    found = as_customers(table, settings)
+    np.testing.assert_array_equal(found.column("spend"), np.array([np.nan, np.nan], np.float32))
+    np.testing.assert_array_equal(found.column("orders"), np.array([2, np.nan], np.float32))

@@ -32,7 +32,7 @@ class Guess:
         self.hundredths = hundredths
 
     def score(self, asked: Asked) -> np.ndarray:
-        scores = np.full((len(asked), ITEMS), NOT_SCORED)
+        scores = np.full((len(asked), asked.profiles.items), NOT_SCORED)
         own = asked.profiles.item
         right = (own * 7 + np.arange(len(own)) * 31) % 100 < self.hundredths
         scores[np.arange(len(own)), (own + 1) % ITEMS] = np.where(right, 2, 0)
@@ -59,8 +59,18 @@ def test_the_ranker_serves_where_chance_may_have_put_the_generator_ahead() -> No
     assert held.better("any", Guess(57)) == "good"
 
 
-def test_the_generator_serves_where_its_lists_are_the_rankers() -> None:
-    assert HeldOut(seen(), {"good": Guess(60)}).better("new", Guess(60)) == "good"
+def test_the_ranker_serves_where_the_generators_lists_are_its_own() -> None:
+    assert HeldOut(seen(), {"good": Guess(60)}).better("new", Guess(60)) is None
+
+
+def test_the_ranker_serves_where_neither_finds_anything() -> None:
+    # everybody buys what nobody ever bought: a sixth item
+    bought = [(row, row % ITEMS, 3) for row in range(PEOPLE)]
+    after = (np.array([ITEMS]),) * PEOPLE
+    held = HeldOut(Snapshot(events(bought, customers=PEOPLE, items=ITEMS + 1), after, after), {"good": Guess(60)})
+    assert len(held.ndcg("new", Guess(60))) == PEOPLE
+    assert not held.ndcg("new", Guess(60)).any()
+    assert held.better("new", Guess(60)) is None
 
 
 def test_of_equal_generators_the_first_serves() -> None:

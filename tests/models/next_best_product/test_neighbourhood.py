@@ -87,7 +87,8 @@ def test_the_highest_are_found_in_rising_order_of_place() -> None:
 
 
 def test_of_equal_values_at_the_edge_the_first_are_kept() -> None:
-    # so many that ``np.argpartition`` would pick others, and others on each processor: every third value is .5, one in a hundred .9, the others 0
+    # so many that ``np.argpartition`` would pick others, and others on each processor; every third value is .5, one in
+    # a hundred .9, the others 0
     values = np.zeros(6_000, np.float32)
     values[::3], values[::100] = 0.5, 0.9
     above = list(range(0, 6_000, 100))
