@@ -64,12 +64,16 @@ HISTORIES: dict[str, tuple[Callable[[list[Row]], list[Row]], dict[str, str]]] = 
         # nor is anybody to be looked for where all do the same
         dict.fromkeys(("churn", "repurchase"), "has the same outcome") | {"lookalike": ""},
     ),
-    "no order in a validation window": (closed(27, 14), {}),
+    "no order in a validation window": (closed(27, 14), {"lookalike": "no category has 40 buyers"}),
     "no order in a test window": (closed(13, 1), {}),
     "no order in a training window": (closed(60, 40), {}),
     "other products since May": (other_products_since_may, {}),
-    "other products in the last window": (other_products_for_the_last_window, {}),
-    "one product at one price": (one_of_everything, {}),
+    # nobody buys anything that could have been recommended
+    "other products in the last window": (
+        other_products_for_the_last_window,
+        {"next-best-product": "nobody is eligible"},
+    ),
+    "one product at one price": (one_of_everything, {"next-best-product": "nobody is eligible"}),
     "a customer with 10,000 lines": (ten_thousand_lines, {}),
 }
 
