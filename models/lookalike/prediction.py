@@ -129,12 +129,17 @@ class Lookalike(Prediction):
                 f"{len(everybody)} customers at the newest cutoff, at least {MIN_EXAMPLES} are needed: bring more "
                 "customers"
             )
+        # only fitting needs it, and what serves does not have it
+        from threadpoolctl import threadpool_limits
+
         settings = self.settings
-        space = fit_space(everybody, settings.level, dimensions=settings.dimensions, seed=seed)
-        points = space.points(everybody)
-        drawn = np.random.default_rng(seed).permutation(len(everybody))[: settings.background]
-        background = points.take(np.sort(drawn))
-        return self._candidate(method)(space, background, settings.strength, self._prior(examples, space))
+        # sums that threads share round otherwise: the same data must give the same bytes, whatever the machine
+        with threadpool_limits(1):
+            space = fit_space(everybody, settings.level, dimensions=settings.dimensions, seed=seed)
+            points = space.points(everybody)
+            drawn = np.random.default_rng(seed).permutation(len(everybody))[: settings.background]
+            background = points.take(np.sort(drawn))
+            return self._candidate(method)(space, background, settings.strength, self._prior(examples, space))
 
     def load(self, method: str, parts: Mapping[str, bytes]) -> Fitted:
         """Return the fitted method that ``parts`` hold.

@@ -61,7 +61,7 @@ def test_a_release_is_refused_by_name_before_parsing_when_one_byte_of_a_model_is
 ) -> None:
     releases = publish(tmp_path / "releases", tmp_path, method=0)
     open_release(releases.folder)
-    model = next(releases.parts.rglob("booster_00.txt"))
+    model = next(releases.parts.rglob("trees_booster_00.txt"))
     flip(model, at=model.stat().st_size // 2)
 
     def parser(*args: Any, **kwargs: Any) -> Any:
