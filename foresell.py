@@ -373,7 +373,7 @@ def demo(workspace: Workspace = HERE) -> None:
             console.print(f"{prediction.name}: {trained['sentence']}", markup=False)
             # what was read to train is not read again
             promoted = _promote(settings, prediction, step, trainer=trainer)
-            console.print(f"{prediction.name}: {promoted['sentence']}", markup=False)
+            console.print("\n".join(_sentences(promoted)), markup=False)
         console.print(_release_sentence(_publish(settings, step)))
         step("serving")
         for question, answer in demonstrate(settings.releases):
@@ -431,11 +431,17 @@ def _of(prediction: Prediction, error: ForesellError) -> ForesellError:
 def _tell(lines: list[dict[str, Any]], refused: list[ForesellError], *, json: bool) -> None:
     """Show what was done, then complain of what was refused."""
     if lines:
-        show(lines if json else "\n".join(f"{line['prediction']}: {line['sentence']}" for line in lines))
+        show(lines if json else "\n".join(sentence for line in lines for sentence in _sentences(line)))
     for error in refused[:-1]:
         complain(error.message)
     if refused:
         raise refused[-1]
+
+
+def _sentences(line: dict[str, Any]) -> list[str]:
+    """Return what was done with a prediction, and below it what to know before it is used."""
+    warned = [f"WARNING: {warning}" for warning in line.get("warnings", ())]
+    return [f"{line['prediction']}: {told}" for told in (line["sentence"], *warned)]
 
 
 def _intake(settings: Settings, step: Progress, *, anew: bool = False) -> Any:

@@ -2,13 +2,12 @@
 
 Customers are invented::
 
-    .venv/bin/python benchmarks/lookalike.py [--customers 1000000]
+    .venv/bin/python -m benchmarks.lookalike [--customers 1000000]
 
 How well the hidden are found is measured by ``benchmarks/quality/lookalike.py``.
 """
 
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from statistics import median
@@ -19,16 +18,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.invented import invented_store, whole_day
 from models import columns as col
 from models import prediction_named
-from models.features import catalogue, fingerprint
 from models.messages import ModelReference
 from models.parts import seal, verify
 from models.prediction import Examples, Served, nameless
 from models.prepared import open_prepared, write_prepared
 from models.purchases import Purchases
-from models.settings import FeatureSettings
-from models.store import Store, open_store, write_store
+from models.store import Store
 
 AS_OF, HORIZON = date(2017, 11, 1), 30
 SAMPLE_CUSTOMERS = 2_469
@@ -73,7 +71,7 @@ def asked(served: Served, *, seeds: int, **more: Any) -> float:
 
 def invented(folder: Path, count: int) -> Served:
     """Write a store of invented customers, fit on some of them, prepare, and open all of it as a service does."""
-    store = invented_store(folder, count)
+    store = shop(folder, count)
     prediction = prediction_named("lookalike")
     some = nameless(store, np.arange(min(count, 20_000)))
     fitted = prediction.fit("seed_logistic", Examples(some, {}, AS_OF), horizon=HORIZON, seed=1)
@@ -93,10 +91,9 @@ def invented(folder: Path, count: int) -> Served:
     )
 
 
-def invented_store(folder: Path, count: int) -> Store:
-    """Write customers with figures and purchases at random."""
-    settings, rng = FeatureSettings(), np.random.default_rng(1)
-    names = [feature.name for feature in catalogue(settings)]
+def shop(folder: Path, count: int) -> Store:
+    """Write customers with purchases at random; a tenth of their figures is null."""
+    rng = np.random.default_rng(1)
     products = np.arange(INVENTED_PRODUCTS)
     table = pa.table(
         {
@@ -108,24 +105,9 @@ def invented_store(folder: Path, count: int) -> Store:
     purchases = Purchases(
         np.arange(1, count + 1) * INVENTED_PURCHASES,
         rng.integers(0, INVENTED_PRODUCTS, bought, dtype=np.int32),
-        np.full(bought, int(np.datetime64(AS_OF, "D").astype(np.int64)) - 1, np.int32),
+        np.full(bought, whole_day(AS_OF) - 1, np.int32),
     )
-    (folder / "store").mkdir()
-    write_store(
-        folder / "store", invented_figures(names, count, rng), customers=count, products=table, purchases=purchases,
-        as_of=AS_OF, names=names, fingerprint=fingerprint(settings), settings=settings,
-    )  # fmt: skip
-    return open_store(folder / "store")
-
-
-def invented_figures(names: list[str], count: int, rng: np.random.Generator) -> Iterator[pa.RecordBatch]:
-    """Yield feature rows, a tenth of them null."""
-    for start in range(0, count, 50_000):
-        rows = range(start, min(start + 50_000, count))
-        drawn = rng.exponential(20, (len(names), len(rows))).astype(np.float32)
-        drawn[rng.random(drawn.shape) < 0.1] = np.nan
-        ids = [f"{row:08d}" for row in rows]
-        yield pa.RecordBatch.from_pydict({col.CUSTOMER_ID: ids, **dict(zip(names, drawn, strict=True))})
+    return invented_store(folder, count, products=table, purchases=purchases, as_of=AS_OF, rng=rng, missing=0.1)
 
 
 if __name__ == "__main__":

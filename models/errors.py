@@ -91,7 +91,10 @@ class ReleaseMissingError(ForesellError, LookupError):
 
 
 class CorruptPartError(ForesellError, ValueError):
-    """A part of a release is not the bytes that its manifest names; it was refused before any parser saw it."""
+    """A part of a release is not the bytes that its manifest names; it was refused before any parser saw it.
+
+    Or it is, and another version of Foresell made it, whose method or parts this one does not have.
+    """
 
     status = 503
     code = "corrupt_part"

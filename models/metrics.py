@@ -13,6 +13,8 @@ CALIBRATION_BINS = 10
 # a draw repeats customers, which alone moves these metrics away from their value
 RAISED_BY_REPEATS = frozenset({"calibration_error", "coverage"})
 _TINY = 1e-12
+Z95 = 1.959964
+"""Standard deviations that a normal 95 % interval reaches on either side."""
 RANGE = (0.1, 0.9)
 """Shares of the distribution at the ends of a range of days."""
 _POSITION_SEED = 1

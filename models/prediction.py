@@ -344,7 +344,13 @@ class Prediction(ABC):
 
     @abstractmethod
     def load(self, method: str, parts: Mapping[str, bytes]) -> Fitted:
-        """Return the fitted method that ``parts`` hold; the bytes must have been verified."""
+        """Return the fitted method that ``parts`` hold; the bytes must have been verified.
+
+        Raises
+        ------
+        KeyError
+            Names a part that is not there: another version of Foresell made them.
+        """
 
     def golden_histories(self, fitted: Fitted, count: int) -> Histories | None:
         """Return synthetic purchases of the golden customers, made from the fitted method alone; None = not read."""

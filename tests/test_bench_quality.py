@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.quality import floors
+from benchmarks.quality import customers, floors, lookalike, products
 from benchmarks.quality.__main__ import main, write_page
 from benchmarks.quality.customers import Pool, pooled
 from benchmarks.quality.markdown import number
 from benchmarks.quality.page import CHOICE_TEST, render
 from benchmarks.quality.products import TWO_STAGES
 from benchmarks.quality.results import load, save
-from benchmarks.quality.verdicts import keeps_up, verdicts
+from benchmarks.quality.verdicts import BASKET_RIVALS, Verdict, keeps_up, verdicts
 from models.metrics import BinaryMeasurement
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -58,7 +58,7 @@ def line(**aucs: float) -> dict[str, Any]:
         "published": [
             {"methods": ["recency"], "title": "recency", "auc": 0.79},
             {"methods": ["rfm_logistic"], "title": "LR, four numbers", "auc": 0.856},
-            {"methods": [], "title": "LightGBM, ~60 features", "auc": 0.869},
+            {"methods": ["lightgbm"], "title": "LightGBM, ~60 features", "auc": 0.869},
         ],
     }
 
@@ -101,9 +101,15 @@ def test_the_page_shows_figures_published_ones_and_verdicts_when_some_parts_were
     assert ".857 (.856)" in page
     assert "bg_nbd (no answer after 9 starts)" in page
     assert "| churn complete-journey 30 days, 2017-12-01 | LR, four numbers | .857 | .856 | yes |" in page
+    assert "| 2,243, 12.5% |" in page
     assert "Where Foresell does not lead" not in page
     assert "## Lookalike" not in page
     assert "Not measured yet: calibration, dates, products, cost, lookalike, training." in page
+
+
+def test_the_page_says_where_the_customers_are_not_those_of_the_published_split(results: dict[str, Any]) -> None:
+    results["customers"]["data"]["lines"][0]["customers"] = 2_200
+    assert "| 2,200 (published 2,243), 12.5% |" in render(results, images={})
 
 
 def test_the_test_that_the_page_points_to_is_there() -> None:
@@ -114,7 +120,10 @@ def test_the_page_says_where_a_rival_leads() -> None:
     page = render(results_of(line(lightgbm=0.83, rfm_logistic=0.857, recency=0.79)), images={})
     assert "Where Foresell does not lead" in page
     assert "| lightgbm .830 | rfm_logistic .857 | -.027 [-.037, -.017] (whole interval) |" in page
-    assert "0 of 1 lines; churn complete-journey 30 days, 2017-12-01: -.027 [-.037, -.017] against rfm_logistic" in page
+    assert (
+        "0 of 1 judged lines; churn complete-journey 30 days, 2017-12-01: -.027 [-.037, -.017] against rfm_logistic"
+        in page
+    )
 
 
 def test_a_verdict_is_no_when_the_calibration_error_is_too_far_above_its_floor(results: dict[str, Any]) -> None:
@@ -160,12 +169,84 @@ def test_the_command_ends_with_one_and_a_line_for_each_failed_floor(
     crippled = results_of(line(lightgbm=0.872, rfm_logistic=0.84, recency=0.7))
     save(tmp_path / "results", "customers", crippled["customers"]["data"], seconds=1, processor_seconds=1)
     out = tmp_path / "quality.md"
-    assert main(["--page", "--results", str(tmp_path / "results"), "--out", str(out)]) == 1
+    workspaces = tmp_path / "workspaces"
+    told = ["--results", str(tmp_path / "results"), "--workspaces", str(workspaces), "--out", str(out)]
+    assert main(["--page", *told]) == 1
+    assert not workspaces.exists()
     assert [text.split(": ")[2] for text in capsys.readouterr().err.splitlines()] == [
         "recency .700, published .790",
         "LR, four numbers .840, published .856",
     ]
     assert "**no**" in out.read_text(encoding="utf-8")
+
+
+def dates(**methods: tuple[float, float]) -> dict[str, Any]:
+    known = {"range_coverage": figure(0.8, 0.02), "range_width_days": figure(27.0)}
+    stamp = results_of(line(lightgbm=0.872, rfm_logistic=0.857, recency=0.79))["customers"]["stamp"]
+    data = {
+        "test": "2017-11-01",
+        "cut_at": 60,
+        "customers": 2_452,
+        "not_expected": 0.07,
+        "chosen": "blend",
+        "rivals": [name for name in methods if name != "blend"],
+        "left_out": {"pareto_nbd": "no answer after 9 starts"},
+        "methods": {
+            name: known | {"error_days": figure(error), "c_index": figure(index)}
+            for name, (error, index) in methods.items()
+        },
+        "paired": {name: {"error_days": figure(-0.1)} for name in methods if name != "blend"},
+        "published": {"bg_nbd": {"error_days": 9.5, "c_index": 0.73}},
+    }
+    return {"dates": {"stamp": stamp, "data": data}}
+
+
+def test_a_missed_date_shows_as_missed_and_the_range_stands_beside_that_of_bg_nbd() -> None:
+    page = render(dates(blend=(9.04, 0.746), bg_nbd=(9.6, 0.725)), images={})
+    assert "| Next order, 60 days in sight: mean error at most 9.0 days | 9.04 [9.03, 9.05] | **no** |" in page
+    assert "| Next order: C-index at least .75 | .746 [.736, .756] | **no** |" in page
+    assert "| 27.00 [26.99, 27.01]; bg_nbd 27.00 [26.99, 27.01] | reported |" in page
+    assert "Not converged and left out: Next order: pareto_nbd (no answer after 9 starts)." in page
+
+
+@pytest.mark.parametrize(
+    ("bg_nbd", "told"),
+    [
+        ((9.6, 0.725), []),
+        # better than published makes it harder for us
+        ((9.0, 0.76), []),
+        ((9.7, 0.73), ["next order, mean error in days: bg_nbd 9.700, published 9.500: more than 0.1 above"]),
+        ((9.5, 0.71), ["next order, C-index: bg_nbd .710, published .730: more than 0.01 below"]),
+    ],
+)
+def test_a_rival_that_dates_worse_than_the_published_one_is_reported_as_failed(
+    bg_nbd: tuple[float, float], told: list[str]
+) -> None:
+    failed = floors.failures(dates(blend=(8.8, 0.75), bg_nbd=bg_nbd), {})
+    assert [each.rpartition(",")[0] for each in failed] == told
+
+
+def test_a_line_that_is_not_judged_is_shown_as_such_and_changes_no_verdict(results: dict[str, Any]) -> None:
+    judged = verdicts(results)
+    lost = line(lightgbm=0.6, rfm_logistic=0.857, recency=0.79) | {"title": "churn cdnow 180 days", "judged": False}
+    results["customers"]["data"]["lines"].append(lost)
+    assert verdicts(results) == judged
+    page, _, _ = render(results, images={}).partition("## Published figures")
+    assert "Reported, not judged: churn cdnow 180 days." in page
+    assert "| churn cdnow 180 days |" not in page
+    assert page.count("| churn cdnow 180 days (reported, not judged) |") >= len(("AUC", "paired", "log loss", "Brier"))
+
+
+def test_every_floor_of_the_quick_part_was_recorded() -> None:
+    lines = {f"{each.title}: AUC" for each in customers.QUICK}
+    rows = {
+        f"{items.title}, {mode}, {split.cutoffs[0]}: NDCG@10"
+        for split in products.QUICK
+        for items in split.items
+        for mode in items.tags
+    }
+    queries = {f"lookalike, {group.title}: AUC" for group in lookalike.GROUPS if group.quick}
+    assert lines | rows | queries <= set(floors.recorded())
 
 
 def test_the_plots_lie_beside_the_page_and_are_the_same_bytes_again(results: dict[str, Any], tmp_path: Path) -> None:
@@ -228,6 +309,21 @@ def test_products_are_judged_by_the_published_figures_and_must_reproduce_them() 
     assert "least lead on item_knn +.100 [+.090, +.110]" in page
     (failed,) = floors.failures(results, {})
     assert failed.startswith("cj items, new: ease .040, published .053")
+
+
+def test_a_basket_is_completed_better_only_where_the_least_certain_lead_is_certain() -> None:
+    def judged(width: float) -> Verdict:
+        rows = [row(0.3, 0.2), row(0.32, 0.2, width=width)]
+        for each in rows:
+            each["mode"] = "basket"
+            each["methods"] |= dict.fromkeys(BASKET_RIVALS, each["methods"]["ease"])
+            each["paired"] |= dict.fromkeys(BASKET_RIVALS, each["paired"]["ease"])
+        (found,) = [each for each in verdicts({"products": {"data": {"rows": rows}}}) if "basket by" in each.what]
+        return found
+
+    assert judged(0.1).met
+    # the larger lead, and by chance
+    assert not judged(0.2).met
 
 
 def test_lookalike_shows_the_promised_recall_beside_what_came_true() -> None:

@@ -182,7 +182,8 @@ def _bars(importance: Mapping[str, float]) -> list[tuple[str, float, float]]:
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    # the name of a feature or method stays as it is
+    return text if "_" in text.partition(" ")[0] else text[:1].upper() + text[1:]
 
 
 def _small(text: str) -> str:

@@ -73,7 +73,7 @@ def promote_challenger(
     Returns
     -------
     dict
-        Prediction, version, the table of the comparison and a sentence.
+        Prediction, version, the table of the comparison, a sentence, and what the promoted run warned of.
     """
     tracker = Tracker(settings)
     tracker.close_abandoned()
@@ -90,4 +90,5 @@ def promote_challenger(
         "version": promoted.version.version,
         "table": [str(line) for line in promoted.table],
         "sentence": promoted.sentence,
+        "warnings": list(promoted.warnings),
     }

@@ -11,9 +11,10 @@ import numpy as np
 
 from models import columns as col
 from models.features import GROUPS, catalogue
-from models.metrics import BinaryMeasurement, IntervalMeasurement, QueryMeasurement
+from models.metrics import BinaryMeasurement, IntervalMeasurement
 from models.prediction import Customers, Prediction, Task
 from models.settings import Settings, TrainingSettings
+from training.headline import units_of
 from training.intake_report import IntakeReport
 from training.outcome import Outcome
 from training.report import evidence, parameters, plain, windows
@@ -154,6 +155,7 @@ def _task(outcome: Outcome, task: Task, training: TrainingSettings) -> dict[str,
         "title": task.title,
         "chooses": task.chooses,
         "customers": len(measurement.loss),
+        "units": units_of(measurement),
         "cutoffs": windows(outcome, task),
         "what_if": [asdict(row) for row in _what_if(outcome, task, training)],
     }
@@ -161,8 +163,6 @@ def _task(outcome: Outcome, task: Task, training: TrainingSettings) -> dict[str,
         found["slices"] = asdict(sliced)
     if isinstance(measurement, BinaryMeasurement):
         found["rate"] = float(measurement.outcome.mean())
-    if isinstance(measurement, QueryMeasurement):
-        found["units"] = "queries"
     if isinstance(measurement, IntervalMeasurement):
         found["cut_at"] = measurement.cut_at
     return found

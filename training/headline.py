@@ -16,6 +16,8 @@ Vector = NDArray[np.float64]
 Z95 = float(norm.ppf(0.975))
 LOSS = "loss"
 LOWER_IS_BETTER = frozenset({"error_days", LOSS})
+SHARES = frozenset({"auc", "ndcg_10", "recall"})
+"""Figures from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,14 @@ class Headline:
 
     @property
     def figure(self) -> Figure:
-        """The figure with its 95 % interval."""
-        return interval(self.value, self.error)
+        """The figure with its 95 % interval, which ends where the figure itself does."""
+        found = interval(self.value, self.error)
+        return Figure(found.value, max(found.low, 0.0), min(found.high, 1.0)) if self.metric in SHARES else found
 
     def minus(self, other: "Headline") -> Figure:
         """Return the difference to another figure on the same units, paired, with its 95 % interval."""
-        return Headline(self.metric, self.value - other.value, self.influence - other.influence).figure
+        between = Headline(self.metric, self.value - other.value, self.influence - other.influence)
+        return interval(between.value, between.error)
 
 
 def headline(measurement: Measurement) -> Headline:
@@ -61,6 +65,11 @@ def headline(measurement: Measurement) -> Headline:
     if isinstance(measurement, RankingMeasurement):
         return mean("ndcg_10", measurement.ndcg)
     return mean("error_days" if isinstance(measurement, IntervalMeasurement) else LOSS, measurement.loss)
+
+
+def units_of(measurement: Measurement) -> str:
+    """Return what a measurement counts: ``customers``, or ``queries`` that each rank customers."""
+    return "queries" if isinstance(measurement, QueryMeasurement) else "customers"
 
 
 def mean(metric: str, values: Vector) -> Headline:

@@ -1,7 +1,7 @@
 """A closer look at what a training found: leak checks, and how good the chosen method is for parts of the customers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from models.prediction import Customers, Measurement
@@ -62,7 +62,8 @@ def _checks(trainer: "Trainer", method: str, measured: Mapping[str, Measurement]
     day = plan.validation[task.tag][0]
     window = Window(prediction, plan, task, day, trainer.examples, trainer.settings.training.seed)
     choices = trainer.fit(method, day, task.horizon).choices
-    return leak_checks(window, measured[task.tag], method=method, choices=choices)
+    newest = replace(window, day=plan.test[task.tag])
+    return leak_checks(window, newest, measured[task.tag], method=method, choices=choices)
 
 
 def _slices(trainer: "Trainer", method: str, measured: Mapping[str, Measurement]) -> dict[str, Slices]:

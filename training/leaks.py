@@ -3,7 +3,7 @@
 A leak is worse than a weak model: what it knows of the future in the tables it does not know when it serves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from models.features import catalogue
 from models.metrics import BinaryMeasurement
 from models.prediction import Customers, Examples, Measurement, Prediction, Scores, Task
 from models.ranking import RankingMeasurement
+from models.settings import FeatureSettings
 from training.cutoffs import Plan
 from training.headline import area
 
@@ -33,8 +34,8 @@ ALONE = 0.98
 and may rightly reach it: who has not ordered for years hardly does."""
 COST = 0.02
 """AUC that leaving one feature out may cost at the lower end of its interval. On the samples it cost .005 at most: what
-one feature says, others say too, and only a leak says something of its own. Two features that leak the same thing hide
-each other from this rule, though not from ``ALONE``."""
+one feature says, others say too, and only a leak says something of its own. The levels of an attribute are one thing,
+and left out together; two things that leak the same hide each other from this rule, though not from ``ALONE``."""
 TREES = 100
 SHUFFLED, SINGLE = "shuffled labels", "single feature"
 NO_MEANING = "it has no meaning here"
@@ -65,14 +66,17 @@ def not_made(why: str) -> tuple[Check, ...]:
 
 
 def leak_checks(
-    window: "Window", measured: Measurement, *, method: str, choices: Mapping[str, Any]
+    window: "Window", newest: "Window", measured: Measurement, *, method: str, choices: Mapping[str, Any]
 ) -> tuple[Check, ...]:
     """Make both checks.
 
     Parameters
     ----------
     window : Window
-        The newest validation window of the first task that chooses.
+        The newest validation window of the first task that chooses: labels are shuffled there.
+    newest : Window
+        The test window of that task: single features are looked at there, since what the tables say today, whatever
+        the cutoff, says most of the days before today.
     measured : Measurement
         Of the task, on any window: its kind says which checks have a meaning.
     method : str
@@ -86,13 +90,13 @@ def leak_checks(
         return Check(SHUFFLED, None, f"{NO_MEANING}: {chance}"), Check(SINGLE, None, f"{NO_MEANING}: {score}")
     if not isinstance(measured, BinaryMeasurement):
         unread = "each request brings what is learnt from, and training reads no label that could be shuffled"
-        return Check(SHUFFLED, None, f"{NO_MEANING}: {unread}"), _single(window)
-    return _shuffled(window, method, choices), _single(window)
+        return Check(SHUFFLED, None, f"{NO_MEANING}: {unread}"), _single(newest)
+    return _shuffled(window, method, choices), _single(newest)
 
 
 @dataclass(frozen=True)
 class Window:
-    """A bounded sample of what a fit at one validation cutoff learns from and is measured on."""
+    """A bounded sample of what a fit at one cutoff learns from and is measured on."""
 
     prediction: Prediction
     plan: Plan
@@ -163,14 +167,17 @@ def _single(window: Window) -> Check:
     strength = np.abs(whole.contributions(after.take(np.arange(min(len(after), 500))), 0)).mean(axis=0)
     reached = area(truth, whole.score(after)[:, 0])
     outside = _told(window.prediction, before)
+    attributes = _attributes(window.prediction)
     told = []
     for suspect in dict.fromkeys((*_best(alone), *_best(np.where(outside, alone, 0)), *_best(strength))):
-        without = _fit(_blank(before, suspect), known, window).score(_blank(after, suspect))[:, 0]
-        rest = area(truth, without)
         name = before.names[suspect]
+        levels = attributes.get(name, (name,))
+        without = _fit(_blank(before, levels), known, window).score(_blank(after, levels))[:, 0]
+        rest = area(truth, without)
+        left = "without it" if len(levels) == 1 else f"without the {len(levels)} levels of its attribute"
         figures = (
             f"alone it reaches an AUC of {alone[suspect]:.3f}; small trees reach {reached.value:.3f} with all features "
-            f"and {rest.value:.3f} without it"
+            f"and {rest.value:.3f} {left}"
         )
         if (outside[suspect] and alone[suspect] >= ALONE) or reached.minus(rest).low > COST:
             when = "find out when its values become known: it may say what the customer did later"
@@ -200,10 +207,20 @@ def _alone(feature: NDArray[np.float32], outcome: Scores) -> float:
     return max(0.5 + abs(area(outcome, each).value - 0.5) for each in filled)
 
 
-def _blank(customers: Customers, column: int) -> Customers:
+def _blank(customers: Customers, names: Sequence[str]) -> Customers:
     features = customers.features.copy()
-    features[:, column] = np.nan
+    features[:, np.isin(customers.names, names)] = np.nan
     return replace(customers, features=features)
+
+
+def _attributes(prediction: Prediction) -> dict[str, tuple[str, ...]]:
+    """Return by each feature of an attribute the names of all of that attribute's."""
+    found: dict[str, tuple[str, ...]] = {}
+    for attribute in prediction.features.attributes:
+        alone = catalogue(FeatureSettings(attributes=(attribute,)))
+        names = tuple(each.name for each in alone if each.group == "attributes")
+        found |= dict.fromkeys(names, names)
+    return found
 
 
 def _told(prediction: Prediction, customers: Customers) -> NDArray[np.bool_]:

@@ -25,7 +25,7 @@ from training.evaluate import Figure
 from training.outcome import Losses, mean_loss
 from training.registry import CHALLENGER, CHAMPION, EVALUATED, HELD, Version
 from training.report import configured
-from training.run import Trainer, allowance, check_method, choose
+from training.run import RELATIVE_MARGIN, Trainer, allowance, check_method, choose
 from training.tracking import Tracker
 
 THE_CHAMPION = "champion"
@@ -88,10 +88,13 @@ class Promoted:
         The champion now.
     table : tuple of Comparison or NotCompared
         What the challenger was compared with; empty where a served version was promoted by name.
+    warnings : tuple of str
+        What the run that the version comes from warned of, a sentence each: a leak makes its losses look good too.
     """
 
     version: Version
     table: Table
+    warnings: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -153,7 +156,7 @@ def promote(
         served = _register(tracker, artifact, challenger)
         make_champion(tracker, served, expected=champion)
         tracker.delete_alias(name, CHALLENGER)
-    return Promoted(tracker.version(name, served.version), table)
+    return Promoted(tracker.version(name, served.version), table, _warnings(evidence))
 
 
 def promote_served(tracker: Tracker, workspace: Path, version: Version) -> Promoted:
@@ -168,8 +171,14 @@ def promote_served(tracker: Tracker, workspace: Path, version: Version) -> Promo
     """
     with locked(workspace / "mlruns", version.name):
         tracker.delete_version_tag(version.name, version.version, HELD)
+        evidence = tracker.evidence(tracker.evaluated(version).run_id)
         make_champion(tracker, version, expected=tracker.version_by_alias(version.name, CHAMPION))
-    return Promoted(tracker.version(version.name, version.version), ())
+    return Promoted(tracker.version(version.name, version.version), (), _warnings(evidence))
+
+
+def _warnings(evidence: Mapping[str, Any]) -> tuple[str, ...]:
+    # a run of before there were any has none
+    return tuple(evidence.get("warnings", ()))
 
 
 def make_champion(tracker: Tracker, version: Version, *, expected: Version | None) -> None:
@@ -262,8 +271,8 @@ def _judge(
         lines = "; ".join(str(line) for line in (*compared, *unknown))
         raise ChallengerRefusedError(
             f"{prediction.name} version {challenger.version} ({method}, validation loss {loss:.4f}) is refused: "
-            f"{beaten_by} is better, or as good within {margin} (at most .5 %) and simpler. "
-            f"{lines}. The champion is unchanged"
+            f"{beaten_by} is better, or as good within {margin} (at most {RELATIVE_MARGIN:.1%} of the loss) and "
+            f"simpler. {lines}. The champion is unchanged"
         )
     return (*compared, *unknown)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,6 @@ from training.intake_report import IntakeReport
 from training.kept_tables import ANONYMOUS_SALES, kept_tables
 from training.outcome import Losses, Outcome, mean_loss
 from training.progress import Progress, silent
-
-# of one history, by its fingerprint: every prediction of a command asks for the same
-_days: dict[str, Days] = {}
 
 RELATIVE_MARGIN = 0.005
 
@@ -78,15 +76,11 @@ class Trainer:
                 anonymous=settings.tables / ANONYMOUS_SALES,
             )
 
-    @property
+    @cached_property
     def days(self) -> Days:
         """What each day of the order lines holds, as far as intake says that they are all there."""
-        if self.intake.fingerprint not in _days:
-            with kept_tables(self.settings, self.intake) as engine:
-                found = day_figures(engine, before=self.intake.as_of)
-            _days.clear()
-            _days[self.intake.fingerprint] = found
-        return _days[self.intake.fingerprint]
+        with kept_tables(self.settings, self.intake) as engine:
+            return day_figures(engine, before=self.intake.as_of)
 
     @property
     def forgotten_ids(self) -> int:

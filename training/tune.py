@@ -123,20 +123,24 @@ def tune(trainer: Trainer, tracker: Tracker, *, parent: str, limit: TimeLimit, t
     trials : int
         Trials of the study at most.
     """
+    found = _tuned(trainer, tracker, parent=parent, limit=limit, trials=trials)
+    tracker.log_parameters(
+        parent, {"tuning.trials": str(found.trials), "tuning.taken": str(found.taken).lower(), "tuning": found.sentence}
+    )
+    return found
+
+
+def _tuned(trainer: Trainer, tracker: Tracker, *, parent: str, limit: TimeLimit, trials: int) -> Tuning:
     folds = tuning_folds(trainer.plan, trainer.prediction.tasks)
     if folds is None:
         return Tuning(0, {}, False, "not tuned: the history is too short for windows before those that choose")
     study = Study(trainer, folds.days)
     try:
         _try(study, folds, trainer, tracker, parent=parent, limit=limit, trials=trials)
-        found = _judged(study, trainer)
+        return _judged(study, trainer)
     except (NotEnoughDataError, NotConvergedError) as error:
         # windows older than those of training may hold too little; the training that follows judges for itself
         return Tuning(len(study), {}, False, f"not tuned: {error.message}")
-    tracker.log_parameters(
-        parent, {"tuning.trials": str(found.trials), "tuning.taken": str(found.taken).lower(), "tuning": found.sentence}
-    )
-    return found
 
 
 def tuning_folds(plan: Plan, tasks: Sequence[Task]) -> Folds | None:

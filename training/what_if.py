@@ -100,5 +100,4 @@ class _First:
 
 def _of_queries(measurement: QueryMeasurement, share: float) -> Contacted:
     caught = mean("recall", measurement.recall[:, RECALL_SHARES.index(share)]).figure
-    caught = Figure(caught.value, max(caught.low, 0.0), min(caught.high, 1.0))
     return Contacted(share, None, caught, None, Figure(1 - caught.value, 1 - caught.high, 1 - caught.low))

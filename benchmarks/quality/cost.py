@@ -3,7 +3,7 @@
 Neighbour methods learn from a sample of customers, so that a call costs the same whatever the store holds.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.invented import invented_store, whole_day
 from models import columns as col
 from models import prediction_named
-from models.features import catalogue, fingerprint
 from models.messages import ModelReference
 from models.prediction import Customers, Examples, Prediction, Served
 from models.purchases import Histories, Purchases
-from models.settings import FeatureSettings
-from models.store import Store, open_store, write_store
+from models.store import Store
 
 CUSTOMERS, FITTED_ON = 1_000_000, 24_000
 PRODUCTS, CATEGORIES, BOUGHT, SPAN_DAYS = 1_000, 100, 20, 240
@@ -35,7 +34,7 @@ def run(*, progress: Callable[[str], None]) -> dict[str, Any]:
     prediction = prediction_named("next-best-product")
     with TemporaryDirectory() as folder:
         progress(f"a store of {CUSTOMERS:,} invented customers")
-        store = invented_store(Path(folder), CUSTOMERS)
+        store = shop(Path(folder), CUSTOMERS)
         examples = invented_examples(store, FITTED_ON)
         methods = {}
         for name in prediction.methods:
@@ -77,10 +76,9 @@ def _calls(served: Served) -> dict[str, float]:
     return found
 
 
-def invented_store(folder: Path, count: int) -> Store:
-    """Write customers with figures and purchases at random; a few products are bought much more than the others."""
-    settings, rng = FeatureSettings(), np.random.default_rng(1)
-    names = [feature.name for feature in catalogue(settings)]
+def shop(folder: Path, count: int) -> Store:
+    """Write customers with purchases at random; a few products are bought much more than the others."""
+    rng = np.random.default_rng(1)
     ids = [f"p{product:04d}" for product in range(PRODUCTS)]
     products = pa.table(
         {col.PRODUCT_ID: ids, col.CATEGORY: [f"c{product % CATEGORIES}" for product in range(PRODUCTS)]}
@@ -89,23 +87,9 @@ def invented_store(folder: Path, count: int) -> Store:
     purchases = Purchases(
         np.arange(1, count + 1) * BOUGHT,
         (PRODUCTS * rng.random(count * BOUGHT) ** 2).astype(np.int32),
-        (_day(AS_OF) - ages).ravel().astype(np.int32),
+        (whole_day(AS_OF) - ages).ravel().astype(np.int32),
     )
-    (folder / "store").mkdir()
-    write_store(
-        folder / "store", _figures(names, count, rng), customers=count, products=products, purchases=purchases,
-        as_of=AS_OF, names=names, fingerprint=fingerprint(settings), settings=settings,
-    )  # fmt: skip
-    return open_store(folder / "store")
-
-
-def _figures(names: list[str], count: int, rng: np.random.Generator) -> Iterator[pa.RecordBatch]:
-    for start in range(0, count, 50_000):
-        rows = range(start, min(start + 50_000, count))
-        drawn = rng.exponential(20, (len(names), len(rows))).astype(np.float32) + 1
-        yield pa.RecordBatch.from_pydict(
-            {col.CUSTOMER_ID: [f"{row:08d}" for row in rows], **dict(zip(names, drawn, strict=True))}
-        )
+    return invented_store(folder, count, products=products, purchases=purchases, as_of=AS_OF, rng=rng)
 
 
 def invented_examples(store: Store, count: int) -> Examples:
@@ -132,7 +116,3 @@ def _bought_next(histories: Histories) -> dict[str, Any]:
             basket[position] = names[np.unique(items[inside & (ahead == ahead[inside].min())])]
             window[position] = names[np.unique(items[inside])]
     return {col.NEXT_BASKET: basket, col.WINDOW_PRODUCTS: window}
-
-
-def _day(day: date) -> int:
-    return int(np.datetime64(day, "D").astype(np.int64))

@@ -8,13 +8,13 @@ NOTHING = "-"
 Figure = Mapping[str, float | None]
 
 
-def number(value: float | None, *, sign: bool = False) -> str:
+def number(value: float | None, *, sign: bool = False, decimals: int = 3) -> str:
     """Return a figure with three decimals and no zero before the point; what is not there is a dash."""
     if value is None:
         return NOTHING
-    text = f"{value:+.3f}" if sign else f"{value:.3f}"
     # nothing is -0
-    text = text.replace("-0.000", "+0.000" if sign else "0.000")
+    rounded = round(value, decimals) + 0.0
+    text = f"{rounded:+.{decimals}f}" if sign else f"{rounded:.{decimals}f}"
     return text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else text
 
 
@@ -24,14 +24,15 @@ def interval(figure: Figure, *, sign: bool = False) -> str:
     return f"{number(figure['value'], sign=sign)} [{low}, {high}]"
 
 
-def days(value: float | None) -> str:
+def days(value: float | None, *, decimals: int = 1) -> str:
     """Return days with one decimal."""
-    return NOTHING if value is None else f"{value:.1f}"
+    return NOTHING if value is None else f"{value:.{decimals}f}"
 
 
 def day_interval(figure: Figure) -> str:
-    """Return days with their interval."""
-    return f"{days(figure['value'])} [{days(figure['low'])}, {days(figure['high'])}]"
+    """Return days with two decimals and their interval."""
+    value, low, high = (days(figure[each], decimals=2) for each in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
 
 
 def answer(met: bool | None) -> str:

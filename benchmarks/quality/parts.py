@@ -23,6 +23,8 @@ WORKERS = 2
 
 def measure_all(parts: Sequence[str], workspaces: Path, results: Path, *, quick: bool) -> list[str]:
     """Measure parts and save their results; return a line for each that broke."""
+    if not parts:
+        return []
     for source in (COMPLETE_JOURNEY, CDNOW, TA_FENG):
         # read in here: two processes would write the same tables
         if not quick or source != CDNOW:

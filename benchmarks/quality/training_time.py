@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -33,8 +32,10 @@ def run(*, progress: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _foresell(command: str, workspace: str) -> Any:
+    # the code of this checkout, whichever one is installed
     ran = subprocess.run(  # noqa: S603
-        [str(Path(sys.executable).parent / "foresell"), command, "--workspace", workspace, "--json"],
+        [sys.executable, "-c", "import foresell; foresell.main()", command, "--workspace", workspace, "--json"],
+        cwd=CHECKOUT,
         capture_output=True,
         text=True,
         check=False,

@@ -17,6 +17,7 @@ FOUR_NUMBERS = "rfm_logistic"
 REPRODUCED_WITHIN = 0.01
 CALIBRATION_LIMITS = {"complete-journey": 0.015, "cdnow": 0.015, "ta-feng": 0.03}
 ERROR_DAYS, C_INDEX, COVERAGE = 9.0, 0.75, (0.76, 0.84)
+PROCESS = "bg_nbd"
 RANKING_MARGIN = 0.005
 LOOKALIKE_MARGIN, CURVE_GAP, SPEND_RANK = 0.005, 0.05, "spend_rank"
 BASKET_RIVALS = ("item_knn", "most_popular")
@@ -104,7 +105,9 @@ def _no_line_lost(data: Result, metric: str) -> Verdict:
         f"{TITLES[metric]}: on no line is the whole interval of Foresell minus the line's best rival on the wrong side"
     )
     return Verdict(
-        what, f"{len(lines) - len(behind)} of {len(lines)} lines" + "".join(f"; {each}" for each in behind), not behind
+        what,
+        f"{len(lines) - len(behind)} of {len(lines)} judged lines" + "".join(f"; {each}" for each in behind),
+        not behind,
     )
 
 
@@ -136,7 +139,11 @@ def _mean(data: Result, metric: str) -> Verdict:
     nearest = min(gain, key=lambda name: gain[name])
     ours, theirs = found[nearest]
     what = f"{TITLES[metric]}: the mean over lines is better than that of the best single rival"
-    return Verdict(what, f"{number(ours)}, {nearest} {number(theirs)}", gain[nearest] > 0)
+    lines = judged_lines(data)
+    those = sum(nearest in line["rivals"] for line in lines)
+    where = "" if those == len(lines) else f", on the {those} of {len(lines)} lines that have it"
+    figure = f"{number(ours, decimals=4)}, {nearest} {number(theirs, decimals=4)}{where}"
+    return Verdict(what, figure, gain[nearest] > 0)
 
 
 def excess(line: Result, method: str) -> float:
@@ -156,7 +163,7 @@ def _calibrated(data: Result) -> Verdict:
     ]
     what = "Calibration error above its floor: at most .015 on complete-journey and cdnow, .03 on ta-feng"
     return Verdict(
-        what, f"{len(lines) - len(over)} of {len(lines)} lines" + "".join(f"; {each}" for each in over), not over
+        what, f"{len(lines) - len(over)} of {len(lines)} judged lines" + "".join(f"; {each}" for each in over), not over
     )
 
 
@@ -175,6 +182,10 @@ def _dates(data: Result) -> Iterator[Verdict]:
     yield Verdict("Next order: C-index at least .75", interval(index), index["value"] >= C_INDEX)
     low, high = COVERAGE
     yield Verdict("Next order: the 80 % range covers 76 to 84 %", interval(covered), low <= covered["value"] <= high)
+    widths = {name: data["methods"][name]["range_width_days"] for name in (PROCESS,) if name in data["methods"]}
+    beside = "".join(f"; {name} {day_interval(width)}" for name, width in widths.items())
+    width = day_interval(found["range_width_days"])
+    yield Verdict("Next order: mean width of the 80 % range, days", f"{width}{beside}", None)
 
 
 # -- products
@@ -210,9 +221,12 @@ def keeps_up(row: Result) -> bool:
 def _products(data: Result) -> Iterator[Verdict]:
     judged = [row for row in data["rows"] if row["mode"] in (NEXT_BASKET, NEW)]
     behind = [_behind(row) for row in judged if not keeps_up(row)]
+    surely = sum(row["paired"][best_other(row)]["ndcg_10"]["low"] > 0 for row in judged)
     yield Verdict(
-        "NDCG@10 of the next basket and of new products: above the best generator or rival, or handed over to one",
-        f"{len(judged) - len(behind)} of {len(judged)}" + "".join(f"; {each}" for each in behind),
+        "NDCG@10 of the next basket and of new products: above the best generator or rival, or handed over to one that "
+        "is not surely behind",
+        f"{len(judged) - len(behind)} of {len(judged)}, {surely} by the whole interval"
+        + "".join(f"; {each}" for each in behind),
         not behind,
     )
     published = [row for row in judged if row["published"]]
@@ -227,7 +241,7 @@ def _products(data: Result) -> Iterator[Verdict]:
         ours = float(np.mean([ndcg(row, row["chosen"]) for row in new]))
         best = float(np.mean([max(row["published"].values()) for row in new]))
         what = f"NDCG@10 of new products, mean of the {len(new)} published columns: above the mean of the best ones"
-        yield Verdict(what, f"{number(ours)}, published {number(best)}", ours > best)
+        yield Verdict(what, f"{number(ours, decimals=4)}, published {number(best, decimals=4)}", ours > best)
     yield _baskets([row for row in data["rows"] if row["mode"] == "basket"])
 
 
@@ -235,7 +249,8 @@ def _baskets(rows: Sequence[Result]) -> Verdict:
     told, met = [], True
     for name in BASKET_RIVALS:
         leads = [against(row, name, "ndcg_10") for row in rows if name in row["methods"]]
-        least = min(leads, key=lambda lead: lead["value"], default=None)
+        # the least certain lead: one that is larger may be less certain
+        least = min(leads, key=lambda lead: lead["low"]) if leads and len(leads) == len(rows) else None
         told.append(f"least lead on {name} {interval(least, sign=True)}" if least else f"{name} was not measured")
         met = met and least is not None and least["low"] > 0
     return Verdict("Half of a basket by the other half: above item-kNN and popularity", "; ".join(told), met)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from models.lookalike.fitted import MAX_LEARNT_SEEDS, FittedLookalike
 from models.lookalike.messages import QualityPoint
 from models.lookalike.space import Points
+from models.metrics import Z95
 from models.prediction import Scores, Served
 from models.rivals.spend_rank import spend_rank
 from models.sampling import thinned
@@ -17,7 +18,6 @@ CHUNK_ROWS = 50_000
 FOLDS, FOLDS_OF_FEW, FEW_SEEDS = 5, 10, 100
 CURVE_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 _FOLD_SEED = 1
-_NORMAL_QUANTILE = 1.959964
 VECTORS, SPEND, LIKES = "points", "spend", "likes"
 """What a release prepares of everybody; see ``Points``."""
 
@@ -128,9 +128,9 @@ def wilson(shares: Scores, count: int) -> tuple[Scores, Scores]:
 
     Wilson, E. B. (1927), Probable inference, the law of succession, and statistical inference. JASA 22(158).
     """
-    z2 = _NORMAL_QUANTILE**2
+    z2 = Z95**2
     middle = (shares + z2 / (2 * count)) / (1 + z2 / count)
-    half = _NORMAL_QUANTILE * np.sqrt(shares * (1 - shares) / count + z2 / (4 * count**2)) / (1 + z2 / count)
+    half = Z95 * np.sqrt(shares * (1 - shares) / count + z2 / (4 * count**2)) / (1 + z2 / count)
     # at 0 and 1 the ends meet the share but for rounding
     return np.clip(middle - half, 0.0, shares), np.clip(middle + half, shares, 1.0)
 

@@ -118,5 +118,7 @@ def telling(likes: Vector, features: Vector, is_seed: Vector) -> tuple[NDArray[n
 
 
 def _levels(counts: csr_array) -> Levels:
-    levels: Levels = np.minimum(np.rint(counts.toarray() * STEPS), 255).astype(np.uint8)
-    return levels
+    # before they are spread out: nothing bought is level 0
+    levels = np.minimum(np.rint(counts.data * STEPS), 255).astype(np.uint8)
+    found: Levels = csr_array((levels, counts.indices, counts.indptr), shape=counts.shape).toarray()
+    return found

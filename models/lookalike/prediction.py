@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from models import columns as col
-from models.errors import CorruptPartError, InvalidRequestError, NotEnoughDataError
+from models.errors import InvalidRequestError, NotEnoughDataError
 from models.examples import NOBODY
 from models.labels import next_order, next_products
 from models.lookalike.answer import answer
@@ -142,20 +142,8 @@ class Lookalike(Prediction):
             return self._candidate(method)(space, background, settings.strength, self._prior(examples, space))
 
     def load(self, method: str, parts: Mapping[str, bytes]) -> Fitted:
-        """Return the fitted method that ``parts`` hold.
-
-        Raises
-        ------
-        CorruptPartError
-            A version of Foresell made them that compared customers in another way.
-        """
-        try:
-            return self._candidate(method).load(parts)
-        except KeyError as missing:
-            raise CorruptPartError(
-                f"lookalike: the artifact has no {missing.args[0]}, another version of Foresell made it; train, "
-                "promote and publish lookalike again"
-            ) from None
+        """Return the fitted method that ``parts`` hold."""
+        return self._candidate(method).load(parts)
 
     def golden_histories(self, fitted: Fitted, count: int) -> Histories | None:
         """Give golden customer i one purchase of every (i + 1)th category."""

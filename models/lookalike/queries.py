@@ -144,14 +144,15 @@ def past_lists(examples: Examples, level: str, *, horizon: int, active_days: int
     """
     active = examples.customers.column("recency_days") <= active_days
     histories = examples.customers.histories
+    # one by one: of the lists of many products few are kept
+    asked: Iterator[tuple[Mask, Mask]]
     if histories is None or not histories.products.num_rows or col.WINDOW_PRODUCTS not in examples.labels:
-        ordered = [examples.labels[col.NEXT_ORDER_DAYS] < horizon * share for share in _WINDOW_SHARES]
-        asked = [(active, within) for within in ordered]
+        asked = ((active, examples.labels[col.NEXT_ORDER_DAYS] < horizon * share) for share in _WINDOW_SHARES)
     else:
         _, later, before = window_buyers(examples, usable_level(histories.products, level))
-        asked = [(universe, bought) for bought, known in zip(later.T, before.T, strict=True)
-                 for universe in (active, active & ~known)]  # fmt: skip
-    lists = [(universe, universe & members) for universe, members in asked]
+        asked = ((universe, bought) for bought, known in zip(later.T, before.T, strict=True)
+                 for universe in (active, active & ~known))  # fmt: skip
+    lists = ((universe, universe & members) for universe, members in asked)
     return [
         (universe, members)
         for universe, members in lists

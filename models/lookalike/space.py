@@ -13,6 +13,7 @@ from models.lookalike.tastes import Tastes, Vectors, fit_tastes
 from models.parts import canonical_json, npy_array, npy_bytes
 from models.prediction import Customers, Matrix
 from models.sampling import thinned
+from models.sign_log import medians_of, sign_log
 
 SPEND, ORDERS = "spend_90d", "orders_90d"
 MAX_TELLING_SEEDS = 2_000
@@ -141,7 +142,7 @@ def fit_space(customers: Customers, level: str, *, dimensions: int, seed: int) -
         Seed of the embedding.
     """
     raw = customers.features
-    medians = np.array([np.median(c[~np.isnan(c)]) if (~np.isnan(c)).any() else 0.0 for c in raw.T], np.float64)
+    medians = medians_of(raw)
     means, scales = _standard(sign_log(raw, medians))
     tastes = fit_tastes(customers.histories, level, dimensions=dimensions, seed=seed)
     counts = tastes.counts(customers.histories, len(customers))
@@ -179,13 +180,6 @@ def rank_by(recent: Matrix, ever: Matrix) -> Vectors:
     spent, total = recent.astype(np.float64), np.maximum(np.nan_to_num(ever.astype(np.float64)), 0.0)
     idle = np.where(spent < 0, spent - 1, -1 / (1 + total))
     return np.where(np.isnan(spent), -np.inf, np.where(spent > 0, spent, idle))
-
-
-def sign_log(raw: Matrix, medians: Vectors) -> Vectors:
-    """Return sign(x) log(1 + |x|), null as the median."""
-    filled = np.where(np.isnan(raw), medians, raw.astype(np.float64))
-    logged: Vectors = np.sign(filled) * np.log1p(np.abs(filled))
-    return logged
 
 
 def _standard(values: Vectors) -> tuple[Vectors, Vectors]:

@@ -52,8 +52,6 @@ TITLES = {
 }
 PRODUCT = "product_"
 """What the tags of the product level begin with."""
-
-
 _BASKET_DRAWN = 50
 
 

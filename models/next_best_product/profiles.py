@@ -136,6 +136,16 @@ class Profiles:
         """Share of the customer's orders with each row's item, shape (m,)."""
         return self.orders / self.order_days[self.row]
 
+    @property
+    def _by_row(self) -> tuple[Floats, ...]:
+        """What is known of each row, in the order of the fields."""
+        return self.orders, self.last_days, self.first_days, self.decayed, self.recent, self.temporal
+
+    @property
+    def _of_people(self) -> tuple[Floats, ...]:
+        """What is known of each customer, in the order of the fields."""
+        return self.order_days, self.recency_days, self.tenure_days, self.basket_items
+
     def span(self, row: int) -> slice:
         """Return where one customer's rows are."""
         return slice(int(self.ends[row - 1]) if row else 0, int(self.ends[row]))
@@ -155,31 +165,27 @@ class Profiles:
         spans = [self.span(row) for row in picked.tolist()]
         sizes = np.array([span.stop - span.start for span in spans], np.int64)
         rows = np.concatenate([np.arange(span.start, span.stop) for span in spans]) if spans else np.empty(0, np.int64)
-        by_row = (self.orders, self.last_days, self.first_days, self.decayed, self.recent, self.temporal)
-        people = (self.order_days, self.recency_days, self.tenure_days, self.basket_items)
         return Profiles(
             len(picked),
             self.items,
             np.cumsum(sizes),
             np.repeat(np.arange(len(picked)), sizes),
             self.item[rows],
-            *(values[rows] for values in by_row),
-            *(values[picked] for values in people),
+            *(values[rows] for values in self._by_row),
+            *(values[picked] for values in self._of_people),
         )
 
     def chunk(self, start: int, stop: int) -> "Profiles":
         """Return the customers from ``start`` up to ``stop``."""
         rows = slice(int(self.ends[start - 1]) if start else 0, int(self.ends[stop - 1]) if stop else 0)
-        by_row = (self.orders, self.last_days, self.first_days, self.decayed, self.recent, self.temporal)
-        people = (self.order_days, self.recency_days, self.tenure_days, self.basket_items)
         return Profiles(
             stop - start,
             self.items,
             self.ends[start:stop] - rows.start,
             self.row[rows] - start,
             self.item[rows],
-            *(values[rows] for values in by_row),
-            *(values[start:stop] for values in people),
+            *(values[rows] for values in self._by_row),
+            *(values[start:stop] for values in self._of_people),
         )
 
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.metrics import Z95
 from models.next_best_product.asking import Asked
 from models.next_best_product.neighbours import Neighbours
 from models.next_best_product.profiles import among
 from models.next_best_product.statistics import Statistics
 
 LEAST_LIFT = 1.0
-Z95 = 1.959964
-"""Standard deviations that a 95 % interval reaches on either side."""
 
 
 @dataclass(frozen=True)

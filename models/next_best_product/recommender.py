@@ -20,9 +20,9 @@ from models.next_best_product.statistics import Statistics
 from models.next_best_product.vocabulary import Vocabulary
 from models.parts import canonical_json
 from models.prediction import Customers, Scores
+from models.ranking import TOP
 
 CHUNK = 128
-TOP = 10
 SCORED_MODES = ("any", "new")
 
 

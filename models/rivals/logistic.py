@@ -16,6 +16,7 @@ from models.methods import MAX_EXAMPLES, check_target
 from models.parts import canonical_json, npy_array, npy_bytes
 from models.prediction import Customers, Scores
 from models.sampling import thinned
+from models.sign_log import medians_of, sign_log
 
 INVERSE_STRENGTH = 1.0
 MAX_ITERATIONS = 1_000
@@ -86,7 +87,7 @@ class FittedLogistic:
         }
 
     def _standardised(self, raw: NDArray[Any]) -> Scores:
-        standardised: Scores = (_sign_log(raw, self.medians) - self.means) / self.scales
+        standardised: Scores = (sign_log(raw, self.medians) - self.means) / self.scales
         return standardised
 
 
@@ -120,8 +121,8 @@ class Logistic:
         check_target(target[taught], horizons)
         inputs = self.inputs or _seen_in_full(customers.take(taught))
         raw = _columns(customers.take(taught), inputs)
-        medians = np.nan_to_num([np.median(c[~np.isnan(c)]) if (~np.isnan(c)).any() else 0.0 for c in raw.T])
-        x = _sign_log(raw, medians)
+        medians = medians_of(raw)
+        x = sign_log(raw, medians)
         # a constant does not spread by nothing but by what its mean is rounded by
         means, scales = x.mean(axis=0), np.where(x.std(axis=0) > NO_SPREAD, x.std(axis=0), 1.0)
         x = (x - means) / scales
@@ -185,10 +186,3 @@ def _seen_in_full(customers: Customers) -> tuple[str, ...]:
 
 def _columns(customers: Customers, inputs: tuple[str, ...]) -> NDArray[np.float32]:
     return np.stack([customers.column(name) for name in inputs], axis=1)
-
-
-def _sign_log(raw: NDArray[Any], medians: Vector) -> Scores:
-    # in one order of memory: the same row sums up alike however it came
-    filled = np.ascontiguousarray(np.where(np.isnan(raw), medians, raw.astype(np.float64)))
-    logged: Scores = np.sign(filled) * np.log1p(np.abs(filled))
-    return logged

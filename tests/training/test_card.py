@@ -225,6 +225,7 @@ def test_a_failed_check_is_at_the_head_of_the_card_in_the_sentence_and_in_the_ev
     assert page.index("<b>Warning.</b> attribute_left is too good to be true.") < page.index("What it predicts")
     assert "before the warning above is understood" in page
     assert "It has no meaning here: none." in page
+    assert "Attribute_left" not in page
     assert leaky.summary.endswith("WARNING: attribute_left is too good to be true")
     assert about["evidence"]["warnings"] == ["attribute_left is too good to be true"]
     assert about["evidence"]["leak_checks"][1]["passed"] is False

@@ -50,6 +50,17 @@ def test_paired_difference_is_narrower_than_that_of_strangers():
     assert paired.high - paired.low < 0.5 * np.hypot(ours.error, theirs.error)
 
 
+def test_interval_of_an_area_ends_at_one_and_that_of_a_difference_does_not():
+    # all but one of 38 pairs in order
+    best = area(np.repeat([1, 0.0], [2, 19]), np.r_[0.9, 0.5, 0.6, np.linspace(0, 0.4, 18)])
+    assert best.value == pytest.approx(37 / 38)
+    assert best.value + 1.96 * best.error > 1
+    assert best.figure.high == 1
+    worst = area(np.repeat([1, 0.0], [2, 19]), -np.r_[0.9, 0.5, 0.6, np.linspace(0, 0.4, 18)])
+    assert worst.figure.low == 0
+    assert worst.minus(best).low < -1
+
+
 def test_mean_has_the_standard_error_of_a_mean():
     values = np.array([1, 2, 3, 6.0])
     found = mean(LOSS, values)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,12 +8,13 @@ import pytest
 from models import columns as col
 from models import prediction_named
 from models.metrics import BinaryMeasurement, QueryMeasurement
-from models.prediction import Examples
+from models.prediction import Examples, Prediction
 from models.ranking import measured
-from models.settings import CutoffSettings
+from models.settings import Attribute, CutoffSettings, FeatureSettings, ModelSettings, TrainingSettings
 from tests.training.outcomes import NAMES, examples
 from training.cutoffs import Plan, plan
-from training.leaks import SHUFFLED, SINGLE, Window, leak_checks
+from training.inspection import inspect
+from training.leaks import SHUFFLED, SINGLE, Check, Window, leak_checks
 
 CHURN = prediction_named("churn")
 (TASK,) = CHURN.tasks
@@ -36,9 +38,27 @@ def history() -> Examples:
     return Examples(people, {col.NEXT_ORDER_DAYS: labels}, PLAN.end)
 
 
-def checks(examples: Examples, laid: Plan = PLAN, kind: object = EVENT):
-    window = Window(CHURN, laid, TASK, DAY, examples, seed=1)
-    return {check.name: check for check in leak_checks(window, kind, method="blend", choices=CHOICES)}
+def checks(examples: Examples, laid: Plan = PLAN, kind: object = EVENT, prediction: Prediction = CHURN):
+    window = Window(prediction, laid, TASK, DAY, examples, seed=1)
+    return {check.name: check for check in leak_checks(window, window, kind, method="blend", choices=CHOICES)}
+
+
+def test_labels_are_shuffled_before_a_validation_window_and_features_looked_at_in_the_test_window(monkeypatch):
+    def days(window, newest, *_, **__):
+        return tuple(Check(name, True, str(each.day)) for name, each in ((SHUFFLED, window), (SINGLE, newest)))
+
+    monkeypatch.setattr("training.inspection.leak_checks", days)
+    nobody = SimpleNamespace(
+        prediction=CHURN,
+        plan=PLAN,
+        examples=examples(4),
+        settings=SimpleNamespace(training=TrainingSettings(), features=FeatureSettings()),
+        progress=lambda *_: None,
+        fit=lambda *_: SimpleNamespace(choices=CHOICES),
+        customers_on_test=lambda *_: None,
+    )
+    found = inspect(nobody, "blend", {"blend": {"h30": EVENT}})
+    assert [check.told for check in found.checks] == [str(DAY), str(PLAN.test["h30"])]
 
 
 def test_an_honest_history_passes_both_checks():
@@ -78,6 +98,23 @@ def test_a_feature_that_knows_the_outcome_is_named(noise):
     assert found.passed is False
     assert found.told.startswith(f"{leaky.customers.names[-1]} is too good to be true: alone it reaches an AUC of")
     assert found.told.endswith("find out when its values become known: it may say what the customer did later")
+
+
+def test_an_attribute_that_knows_the_outcome_is_named_though_each_level_repeats_the_other():
+    attribute = Attribute(name="gone", kind="categorical", levels=("yes", "no"))
+    knowing = prediction_named("churn", ModelSettings(features=FeatureSettings(attributes=(attribute,))))
+    leaky = planted(0.2)
+    told = leaky.customers.column(NAMES[-1])
+    levels = np.column_stack((told, 1 - told))
+    customers = replace(
+        leaky.customers,
+        features=np.column_stack((leaky.customers.features[:, :-1], levels)),
+        names=(*NAMES[:-1], "attribute_gone_yes", "attribute_gone_no"),
+    )
+    found = checks(replace(leaky, customers=customers), prediction=knowing)[SINGLE]
+    assert found.passed is False
+    assert found.told.startswith("attribute_gone_yes is too good to be true: alone it reaches an AUC of 0.895")
+    assert "without the 2 levels of its attribute; find out when" in found.told
 
 
 def test_a_feature_whose_nulls_know_the_outcome_is_named():

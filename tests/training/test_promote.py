@@ -9,6 +9,8 @@ from models.churn import Churn
 from models.errors import ConcurrentChangeError, NotConvergedError
 from models.settings import load_settings
 from tests.commands import Command
+from training.inspection import Inspection
+from training.leaks import SHUFFLED, SINGLE, Check
 from training.promote import make_champion
 from training.registry import CHALLENGER, CHAMPION, Version
 from training.run import Trainer
@@ -46,6 +48,28 @@ def test_a_newer_fit_of_the_champion_is_promoted_when_it_is_as_good(
     assert champion.version == challenger.version + 1
     # it was the challenger once: promoting again would fit it again for nothing
     assert tracker.version_by_alias("churn", CHALLENGER) is None
+
+
+@pytest.fixture
+def warned(command: Command, own_shop: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A challenger of churn whose training warned of two leaks."""
+    checks = tuple(Check(name, False, f"{name}: do not trust its figures") for name in (SHUFFLED, SINGLE))
+    monkeypatch.setattr("training.run.inspect", lambda *_: Inspection(checks))
+    assert command("train", "churn", "--workspace", own_shop).code == 0
+    return [check.told for check in checks]
+
+
+def test_promotion_repeats_the_warnings_of_the_training_a_line_each(
+    command: Command, own_shop: Path, tracker: Tracker, warned: list[str]
+) -> None:
+    said = command("promote", "churn", "--workspace", own_shop)
+    assert said.code == 0
+    lines = [f"churn: WARNING: {each}" for each in warned]
+    assert said.out.splitlines()[-2:] == lines
+    # and again when somebody names the version that serves
+    served = tracker.require_alias("churn", CHAMPION)
+    again = command("promote", "churn", "--version", served.version, "--workspace", own_shop)
+    assert again.out.splitlines()[-2:] == lines
 
 
 def test_the_served_version_keeps_the_choices_of_the_evaluated_one(tracker: Tracker, tmp_path: Path) -> None:

@@ -317,6 +317,7 @@ def test_nothing_is_tuned_when_the_history_has_no_room(notes: Notes, new_trainer
     assert found.sentence == "not tuned: the history is too short for windows before those that choose"
     assert (found.trials, trainer.tuned, fits_of(trainer).made) == (0, {}, 0)
     assert not (notes.settings.workspace / STUDIES).exists()
+    assert notes.parameters["tuning"] == found.sentence
 
 
 @pytest.mark.parametrize("error", [NotEnoughDataError, NotConvergedError])
@@ -336,6 +337,7 @@ def test_nothing_is_tuned_when_an_older_window_cannot_be_learnt_from(
     monkeypatch.setattr(trainer.prediction, "fit", too_little_at_first)
     found = tuned(trainer, notes)
     assert found == Tuning(0, {}, False, "not tuned: 12 customers, at least 100 are needed")
+    assert notes.parameters["tuning"] == found.sentence
     # what a plain training fits is fitted as before
     assert trainer.tuned == {}
     assert trainer.fit("blend", trainer.plan.end, 14).choices == {}

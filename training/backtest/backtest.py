@@ -17,7 +17,7 @@ from training.backtest.origins import Origins, origins
 from training.backtest.pooled import Codes, Difference, pooled
 from training.cutoffs import plan
 from training.evaluate import Figure
-from training.headline import LOWER_IS_BETTER, Headline, headline, mean
+from training.headline import LOWER_IS_BETTER, Headline, headline, mean, units_of
 from training.intake_report import IntakeReport
 from training.progress import Progress, silent
 from training.report import calibration_floor
@@ -61,7 +61,7 @@ class Window:
     rate : float or None
         Share to whom it happened.
     chosen : str or None
-        The method that earlier windows choose; None = none had closed.
+        The method that earlier windows choose, of those that converge here; None = no earlier window had closed.
     served : str
         The same, or our first method where nothing chose.
     floor : float or None
@@ -94,6 +94,8 @@ class Course:
     against, loss_against : mapping of str to Figure
         By method, the mean over its windows of method minus served, with its 95 % interval; a method that was always
         served has none. Whoever is in several windows counts as one customer.
+    units : str
+        What is measured in a window: ``customers`` or ``queries``.
     """
 
     task: Task
@@ -101,6 +103,7 @@ class Course:
     windows: tuple[Window, ...]
     against: Mapping[str, Figure] = field(default_factory=dict)
     loss_against: Mapping[str, Figure] = field(default_factory=dict)
+    units: str = "customers"
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -208,7 +211,8 @@ def backtest(
     measured = tuple(course for course in courses if course.windows)
     if not measured:
         raise NotEnoughDataError(f"no window could be measured: {'; '.join(found.left_out)}")
-    return Backtest(prediction, intake.as_of, measured, tuple(found.left_out), settings.cutoffs.folds)
+    left_out = (*found.left_out, *days.not_shown)
+    return Backtest(prediction, intake.as_of, measured, left_out, settings.cutoffs.folds)
 
 
 class Measurements:
@@ -247,8 +251,10 @@ class Measurements:
             except NotConvergedError as error:
                 self.left_out.append(f"{method} is left out at {day}: {error.message}")
             except NotEnoughDataError as error:
-                # what one method cannot be taught or measured on, no other can
+                # what one method cannot be taught or measured on, no other can: the day is left out as a whole
                 self.left_out.append(f"{day} is left out: {error.message}")
+                for task in self.days.tasks:
+                    self.at.pop((day, task.tag), None)
                 break
         # no other origin uses them
         self.trainer.forget_fits()
@@ -263,7 +269,7 @@ class Measurements:
         return np.fromiter(codes, np.int64, len(rows))
 
     def chosen(self, day: date) -> str | None:
-        """Return the method that the windows closed by a day choose; None = none had closed."""
+        """Return the method that the windows closed by a day choose, of those that converge there; None = none had."""
         losses: dict[str, dict[str, Any]] = {}
         tasks = []
         for task in self.days.tasks:
@@ -273,7 +279,10 @@ class Measurements:
             tasks.append(task)
             for method in set.intersection(*(set(fold) for fold in folds)):
                 losses.setdefault(method, {})[task.tag] = np.concatenate([fold[method].loss for fold in folds])
-        complete = [each for each in self.trainer.prediction.methods if len(losses.get(each, ())) == len(tasks) > 0]
+        here = [set(self.at[day, task.tag]) for task in self.days.tasks if (day, task.tag) in self.at]
+        # a training too leaves out what does not converge, and chooses among the others
+        possible = [each for each in self.trainer.prediction.methods if all(each in methods for methods in here)]
+        complete = [each for each in possible if len(losses.get(each, ())) == len(tasks) > 0]
         margin = self.trainer.settings.training.margin
         return choose(complete, tuple(tasks), losses, margin=margin) if complete else None
 
@@ -283,9 +292,10 @@ def _course(task: Task, found: Measurements) -> Course:
     windows = tuple(
         _window(day, measured, found.chosen(day), found.trainer) for day, measured in by_day.items() if measured
     )
-    metric = next((headline(each).metric for measured in by_day.values() for each in measured.values()), "")
+    first = next((each for measured in by_day.values() for each in measured.values()), None)
+    metric = headline(first).metric if first else ""
     against, losses = (_against(task, found, windows, figure) for figure in (headline, _loss))
-    return Course(task, metric, windows, against, losses)
+    return Course(task, metric, windows, against, losses, units=units_of(first) if first else "customers")
 
 
 def _against(
@@ -314,12 +324,12 @@ def _loss(measurement: Measurement) -> Headline:
 
 
 def _window(day: date, measured: Mapping[str, Measurement], chosen: str | None, trainer: Trainer) -> Window:
-    served = chosen if chosen is not None and chosen in measured else next(iter(measured))
+    served = chosen or next(iter(measured))
     reference = measured[served]
     rate = float(reference.outcome.mean()) if isinstance(reference, BinaryMeasurement) else None
     floor = calibration_floor(reference, seed=trainer.settings.training.seed)
     methods = {method: _measured(each, None if method == served else reference) for method, each in measured.items()}
-    return Window(day, len(reference.loss), rate, chosen if chosen == served else None, served, floor, methods)
+    return Window(day, len(reference.loss), rate, chosen, served, floor, methods)
 
 
 def _measured(measurement: Measurement, reference: Measurement | None) -> Measured:

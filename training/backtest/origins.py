@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import count
 
 from models.errors import NotEnoughDataError
 from models.prediction import Task
@@ -60,9 +61,24 @@ class Origins:
         closed = (fold for fold in self._before(day) if fold + timedelta(task.horizon) <= day)
         return tuple(fold for fold in closed if self.measured(task, fold))[: self.folds]
 
+    @property
+    def not_shown(self) -> tuple[str, ...]:
+        """The tasks without any window among the days that are shown, and what would show one, a sentence each."""
+        hidden = (task for task in self.tasks if not any(self.measured(task, day) for day in self.shown))
+        return tuple(self._hidden(task) for task in hidden)
+
     def laid(self) -> Plan:
         """Return the plan with every day at which a method is fitted or measured."""
         return replace(self.plan, validation={task.tag: self.fitted[::-1] for task in self.tasks})
+
+    def _hidden(self, task: Task) -> str:
+        at = next(back for back in count() if self._day(back) + timedelta(task.horizon) <= self.plan.end)
+        step = (
+            f"--months {at + 1} would show one"
+            if self.measured(task, self._day(at))
+            else "the history is too short for one"
+        )
+        return f"{task.tag} is left out: no window of {task.horizon} days has closed among those shown; {step}"
 
     def _day(self, back: int) -> date:
         return max(self.plan.test[task.tag] for task in self.tasks) - timedelta(MONTH_DAYS * back)

@@ -13,7 +13,8 @@ from training.card import meaning
 from training.facts import title_of
 from training.plots import Style, canvas, png
 
-WIDTH_INCHES, HEIGHT_INCHES = 8.4, 3.4
+WIDTH_INCHES, HEIGHT_INCHES = 6.4, 4.0
+LEGEND_COLUMNS = 4
 _SERVED = "#202124"
 
 
@@ -100,10 +101,10 @@ def _finished(figure: Figure, axes: Axes, course: Course, label: str) -> bytes:
         _days(course),
         [window.day.isoformat() for window in course.windows],
         fontsize=8,
-        rotation=0 if len(course.windows) <= 8 else 45,
+        rotation=0 if len(course.windows) <= 6 else 45,
     )
-    # beside the lines: many methods lie close to each other
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.02), fontsize=8, frameon=False)
+    # not among the lines, where many methods lie close to each other, nor beside them, where a phone would cut it off
+    figure.legend(loc="outside lower left", ncols=LEGEND_COLUMNS, fontsize=8, frameon=False)
     return png(figure)
 
 

@@ -43,7 +43,7 @@ def _table(course: Course) -> Table:
     if any(window.floor is not None for window in course.windows):
         table.add_row("calibration error", *(_error(window) for window in course.windows), "", "")
         table.add_row("  by chance alone", *(f"{window.floor:.3f} " for window in course.windows), "", "")
-    table.add_row("customers", *(f"{window.customers:,} " for window in course.windows), "", "")
+    table.add_row(course.units, *(f"{window.customers:,} " for window in course.windows), "", "")
     return table
 
 

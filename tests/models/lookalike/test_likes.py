@@ -3,6 +3,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from models.lookalike.likes import LIKE_WEIGHT, MOST_TELLING, THRESHOLD, Likes, fit_likes, telling
+from tests.memory import peak_memory
 
 
 def counts(*purchases: list[int]) -> csr_array:
@@ -22,6 +23,13 @@ def test_a_level_tells_the_purchases_again() -> None:
     for purchases in (0, 1, 5, 40):
         level = np.rint(np.log1p(purchases) * 16)
         assert likes.purchases(level) == pytest.approx(purchases, abs=0.5 + 0.03 * purchases)
+
+
+def test_levels_of_many_customers_take_a_byte_each() -> None:
+    few = csr_array((np.log1p([3.0, 1.0]), ([0, 7], [5, 2])), shape=(20_000, 100))
+    likes = Likes(np.arange(100), np.zeros(100), np.ones(100))
+    assert likes.of(few)[[0, 7], [5, 2]].tolist() == [22, 11]
+    assert peak_memory(lambda: likes.of(few)) < 2 * 20_000 * 100
 
 
 def test_likes_are_standardised_among_everybody() -> None:

@@ -11,6 +11,7 @@ from models.lookalike.queries import ANY_ORDER, area, draw_queries, past_lists, 
 from models.metrics import RECALL_SHARES
 from models.prediction import Examples
 from models.purchases import Histories, purchases_of
+from tests.memory import peak_memory
 from tests.synthetic import people
 
 PRODUCTS = pa.table({col.PRODUCT_ID: ["bread", "soap"], col.CATEGORY: ["bakery", "care"]})
@@ -61,6 +62,17 @@ def test_past_lists_are_the_buyers_and_the_new_buyers_of_each_category() -> None
     (everybody, bought), (newcomers, bought_new) = past_lists(examples(), col.CATEGORY, horizon=30, active_days=180)
     assert (everybody.sum(), bought.sum(), newcomers.sum(), bought_new.sum()) == (190, 100, 150, 60)
     assert set(np.flatnonzero(bought_new)) == set(range(40, 100))
+
+
+def test_lists_that_are_too_short_are_not_held() -> None:
+    given, names = examples(), [f"c{number:04d}" for number in range(5_000)]
+    assert given.customers.histories is not None
+    many = pa.table({col.PRODUCT_ID: ["bread", *names], col.CATEGORY: ["bakery", *names]})
+    given = replace(
+        given, customers=replace(given.customers, histories=replace(given.customers.histories, products=many))
+    )
+    tables = peak_memory(lambda: window_buyers(given, col.CATEGORY))
+    assert peak_memory(lambda: past_lists(given, col.CATEGORY, horizon=30, active_days=180)) < 1.1 * tables
 
 
 def test_past_lists_are_those_who_order_soon_when_there_are_no_products() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from models.metrics import Z95
 from models.next_best_product.asking import Asked
 from models.next_best_product.neighbours import together
 from models.next_best_product.profiles import profiles_of
@@ -52,7 +53,7 @@ def test_the_lift_has_an_interval_by_hand() -> None:
     found = why(EGGS, SHOP, [(0, APPLE, 3)])
     assert isinstance(found, Rule)
     lift = (6 / 8) / (11 / 20)
-    reach = math.exp(1.959964 * math.sqrt(1 / 6 - 1 / 8 - 1 / 11 + (2 * lift - 1) / 20))
+    reach = math.exp(Z95 * math.sqrt(1 / 6 - 1 / 8 - 1 / 11 + (2 * lift - 1) / 20))
     assert (found.lift_low, found.lift_high) == pytest.approx((lift / reach, lift * reach))
     # as often as not chance: ten times the orders are surer
     often = why(EGGS, SHOP * 10, [(0, APPLE, 3)])

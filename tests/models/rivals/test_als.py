@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from models.next_best_product.asking import NOT_SCORED, Asked
-from models.next_best_product.statistics import statistics_of
 from models.rivals import als
 from models.rivals.als import ALS, ItemFactors, factorised
 from tests.models.next_best_product.corner_shop import (
@@ -11,8 +10,6 @@ from tests.models.next_best_product.corner_shop import (
     COAL,
     DIESEL,
     EGGS,
-    NO_RULES,
-    events,
     fitted_scorer,
     profiles,
 )
@@ -76,11 +73,3 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     known = profiles(LINES, customers=40)
     np.testing.assert_array_equal(factorised(known, seed=1), factorised(known, seed=1))
     assert not np.array_equal(factorised(known, seed=1), factorised(known, seed=2))
-
-
-def test_a_saved_method_scores_the_same() -> None:
-    fitted = fitted_scorer(ALS(), LINES, customers=40)
-    loaded = ALS().load(fitted.parts(), statistics_of(events(LINES, customers=40)), NO_RULES)
-    asked = Asked(profiles(LINES, customers=40), "any")
-    np.testing.assert_array_equal(loaded.score(asked), fitted.score(asked))
-    assert (loaded.parts(), loaded.choices) == (fitted.parts(), {})

@@ -1,15 +1,12 @@
-import numpy as np
 import pytest
 
 from models.next_best_product.asking import NOT_SCORED, Asked
-from models.next_best_product.statistics import statistics_of
 from models.rivals.decayed_frequency import DecayedFrequency
 from tests.models.next_best_product.corner_shop import (
     APPLE,
     BREAD,
     EGGS,
     NO_RULES,
-    events,
     fitted_scorer,
     profiles,
 )
@@ -40,14 +37,6 @@ def test_popularity_alone_scores_what_was_never_bought(mode: str) -> None:
 def test_what_is_popular_may_stand_before_what_was_bought_once_long_ago() -> None:
     found = scores((0, BREAD, 300))
     assert found[APPLE] > found[BREAD] == 0.25
-
-
-def test_a_saved_method_scores_the_same() -> None:
-    fitted = fitted_scorer(DecayedFrequency(), LINES, customers=4)
-    loaded = DecayedFrequency().load(fitted.parts(), statistics_of(events(LINES, customers=4)), NO_RULES)
-    asked = Asked(profiles(LINES, customers=4), "any")
-    np.testing.assert_array_equal(loaded.score(asked), fitted.score(asked))
-    assert (loaded.parts(), loaded.choices) == (fitted.parts(), fitted.choices)
 
 
 def chosen(people: list[list[tuple[int, int]]], basket: int) -> object:

@@ -3,7 +3,6 @@ import pytest
 
 from models.next_best_product import affinity
 from models.next_best_product.asking import NOT_SCORED, Asked
-from models.next_best_product.statistics import statistics_of
 from models.rivals import ease
 from models.rivals.ease import EASE, REPEAT_STRENGTH
 from tests.models.next_best_product.corner_shop import (
@@ -11,8 +10,6 @@ from tests.models.next_best_product.corner_shop import (
     BREAD,
     COAL,
     EGGS,
-    NO_RULES,
-    events,
     fitted_scorer,
     profiles,
 )
@@ -122,12 +119,3 @@ def test_nothing_is_scored_when_nothing_was_bought() -> None:
     fitted = fitted_scorer(EASE(), LINES, customers=4)
     for mode in ("any", "new"):
         assert fitted.score(Asked(ANN, mode))[1].tolist() == [NOT_SCORED] * 5
-
-
-def test_a_saved_method_scores_the_same() -> None:
-    fitted = fitted_scorer(EASE(), LINES, customers=4)
-    loaded = EASE().load(fitted.parts(), statistics_of(events(LINES, customers=4)), NO_RULES)
-    for mode in ("any", "new", "repeat"):
-        asked = Asked(profiles(LINES, customers=4), mode)
-        np.testing.assert_array_equal(loaded.score(asked), fitted.score(asked))
-    assert (loaded.parts(), loaded.choices) == (fitted.parts(), {})

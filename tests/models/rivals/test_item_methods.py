@@ -5,6 +5,7 @@ import pytest
 
 from models.next_best_product.asking import Asked
 from models.next_best_product.recommender import ItemMethod
+from models.next_best_product.statistics import statistics_of
 from models.rivals.als import ALS
 from models.rivals.decayed_frequency import DecayedFrequency
 from models.rivals.ease import EASE
@@ -13,7 +14,16 @@ from models.rivals.most_popular import MostPopular
 from models.rivals.personal_frequency import PersonalFrequency
 from models.rivals.tifu_knn import TIFUKNN
 from models.rivals.up_cf import UPCF
-from tests.models.next_best_product.corner_shop import APPLE, BREAD, COAL, EGGS, fitted_scorer, profiles
+from tests.models.next_best_product.corner_shop import (
+    APPLE,
+    BREAD,
+    COAL,
+    EGGS,
+    NO_RULES,
+    events,
+    fitted_scorer,
+    profiles,
+)
 
 METHODS: tuple[ItemMethod, ...] = (
     ALS(), EASE(), TIFUKNN(), UPCF(), ItemKNN(), DecayedFrequency(), PersonalFrequency(), MostPopular(),
@@ -39,6 +49,16 @@ def test_a_customer_is_scored_alone_as_among_many(method: ItemMethod, mode: str)
     assert not np.isnan(found).any()
     singles = [fitted.score(asked.chunk(row, row + 1)) for row in range(82)]
     np.testing.assert_array_equal(np.concatenate(singles), found)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("method", METHODS, ids=NAMES)
+def test_a_saved_method_scores_the_same(method: ItemMethod, mode: str) -> None:
+    fitted = fitted_scorer(method, LINES, customers=80)
+    loaded = method.load(fitted.parts(), statistics_of(events(LINES, customers=80)), NO_RULES)
+    asked = question(LINES, 80, mode)
+    np.testing.assert_array_equal(loaded.score(asked), fitted.score(asked))
+    assert (loaded.parts(), loaded.choices) == (fitted.parts(), fitted.choices)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=NAMES)

@@ -3,7 +3,6 @@ import pytest
 
 from models.next_best_product.asking import NOT_SCORED, Asked
 from models.next_best_product.profiles import GROUP_DECAY, GROUP_ORDERS
-from models.next_best_product.statistics import statistics_of
 from models.rivals import tifu_knn
 from models.rivals.tifu_knn import OWN, TIFUKNN
 from tests.models.next_best_product.corner_shop import (
@@ -11,8 +10,6 @@ from tests.models.next_best_product.corner_shop import (
     BREAD,
     COAL,
     EGGS,
-    NO_RULES,
-    events,
     fitted_scorer,
     profiles,
 )
@@ -55,11 +52,3 @@ def test_everybody_is_a_neighbour_when_there_are_few() -> None:
 
 def test_a_basket_counts_as_what_is_always_bought() -> None:
     assert scores(mode="basket", basket=(EGGS,)) == scores((0, EGGS, 3))
-
-
-def test_a_saved_method_scores_the_same() -> None:
-    fitted = fitted_scorer(TIFUKNN(), LINES, customers=3)
-    loaded = TIFUKNN().load(fitted.parts(), statistics_of(events(LINES, customers=3)), NO_RULES)
-    asked = Asked(profiles([(0, APPLE, 2), (0, COAL, 4)], customers=1), "any")
-    np.testing.assert_array_equal(loaded.score(asked), fitted.score(asked))
-    assert (loaded.parts(), loaded.choices) == (fitted.parts(), {})

@@ -2,15 +2,12 @@ import numpy as np
 import pytest
 
 from models.next_best_product.asking import NOT_SCORED, Asked
-from models.next_best_product.statistics import statistics_of
 from models.rivals.up_cf import REPEAT_LOCALITY, UPCF
 from tests.models.next_best_product.corner_shop import (
     APPLE,
     BREAD,
     COAL,
     EGGS,
-    NO_RULES,
-    events,
     fitted_scorer,
     profiles,
 )
@@ -51,12 +48,3 @@ def test_a_basket_counts_as_what_is_always_bought() -> None:
 @pytest.mark.parametrize("mode", ["any", "new", "basket"])
 def test_nothing_is_scored_when_nothing_is_known(mode: str) -> None:
     assert scores(mode=mode) == [NOT_SCORED] * 5
-
-
-def test_a_saved_method_scores_the_same() -> None:
-    fitted = fitted_scorer(UPCF(), LINES, customers=2)
-    loaded = UPCF().load(fitted.parts(), statistics_of(events(LINES, customers=2)), NO_RULES)
-    for mode in ("any", "new"):
-        asked = Asked(profiles([(0, APPLE, 2), (0, COAL, 4)], customers=1), mode)  # type: ignore[arg-type]
-        np.testing.assert_array_equal(loaded.score(asked), fitted.score(asked))
-    assert (loaded.parts(), loaded.choices) == (fitted.parts(), {})

@@ -109,6 +109,35 @@ def test_a_method_that_does_not_converge_is_left_out_of_its_window_and_of_the_ch
     assert found.left_out == ["recency is left out at 2024-09-02: no answer in 200 steps"]
 
 
+def test_the_choice_is_among_those_that_converge_as_in_a_training(days, tmp_path):
+    errors = {("recency", date(2024, 10, 2)): NotConvergedError("no answer in 200 steps")}
+    found = measured(days, tmp_path, errors)
+    # September's window says recency, and the others are alike: the simplest of them
+    *_, simplest, recency = prediction_named("churn").methods
+    assert recency == "recency"
+    assert found.chosen(date(2024, 10, 2)) == simplest
+    october = next(each for each in _course(TASK, found).windows if each.day == date(2024, 10, 2))
+    assert (october.chosen, october.served) == (simplest, simplest)
+
+
+def test_a_day_is_left_out_as_a_whole_when_a_later_method_cannot_learn(days, tmp_path):
+    errors = {("recency", NEWEST): NotEnoughDataError("every example has the same outcome")}
+    found = measured(days, tmp_path, errors)
+    assert (NEWEST, "h30") not in found.at
+    assert [window.day for window in _course(TASK, found).windows] == sorted(days.shown)[:-1]
+
+
+def test_queries_are_not_called_customers():
+    found = Backtest(prediction_named("lookalike"), NEWEST, (replace(COURSE, units="queries"),), (), folds=1)
+    told = StringIO()
+    Console(file=told, width=200).print(render(found))
+    rows = [line.split()[0] for line in told.getvalue().splitlines() if line.strip()]
+    assert "queries" in rows
+    assert "customers" not in rows
+    assert "<th>queries</th>" in page(found)
+    assert "paired on the same queries" in page(found)
+
+
 def test_a_day_on_which_nothing_can_be_learnt_is_left_out(days, tmp_path):
     first = prediction_named("churn").methods[0]
     errors = {(first, NEWEST): NotEnoughDataError("every example has the same outcome")}

@@ -41,6 +41,14 @@ def test_a_window_longer_than_a_month_is_chosen_by_those_that_had_closed():
     assert days.measured(QUARTER, day(275))
 
 
+def test_a_task_without_a_window_among_those_shown_is_told_with_what_would_show_one():
+    # the newest window of 90 days begins on day 275, two months before the newest that is shown
+    told = "h90 is left out: no window of 90 days has closed among those shown; --months 3 would show one"
+    assert laid(365, (MONTH, QUARTER), months=2).not_shown == (told,)
+    assert laid(365, (MONTH, QUARTER), months=3).not_shown == ()
+    assert day(275) in laid(365, (MONTH, QUARTER), months=3).shown
+
+
 def test_a_fit_learns_the_longest_horizon_that_has_closed():
     days = laid(400, (MONTH, QUARTER), months=12)
     grid = days.plan.grid[0]
