@@ -5,6 +5,7 @@ from typing import Any
 
 from models.prediction import Prediction
 from models.settings import Settings
+from training.card import Versions
 from training.promote import promote, promote_served
 from training.run import Trainer, train
 from training.tracking import CHALLENGER, Tracker
@@ -36,6 +37,8 @@ def make_challenger(trainer: Trainer, method: str | None = None, tuning: TimeLim
         tracker.log_outcome(run_id, outcome, trainer.intake)
         tracker.log_days(run_id, trainer.days, forgotten_ids=trainer.forgotten_ids)
         version = tracker.register(name, run_id, aliases=(CHALLENGER,))
+        # until here nobody knew the number
+        tracker.log_card(run_id, of=run_id, versions=Versions(version.version))
     sentence = f"version {version.version} is the challenger: {outcome.summary}"
     return {
         "prediction": name,

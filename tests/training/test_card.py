@@ -251,6 +251,11 @@ def test_a_direction_is_as_clear_as_the_correlation(correlation, expected):
     assert direction(correlation) == expected
 
 
+def test_card_without_parts_of_customers_does_not_speak_of_queries(churn, tmp_path):
+    page = render(told(looked_at(churn, slices={}), tmp_path), {}, Versions())
+    assert "Not told by parts: nobody says which customers were measured." in page
+
+
 def test_card_of_queries_tells_shares_and_why_there_are_no_parts(tmp_path):
     page = render(told(outcome("lookalike"), tmp_path), {}, Versions())
     assert "Of the hidden buyers of each query" in page

@@ -40,6 +40,9 @@ def test_a_newer_fit_of_the_champion_is_promoted_when_it_is_as_good(
 ) -> None:
     assert command("train", "churn", "--workspace", own_shop).code == 0
     challenger = tracker.require_alias("churn", CHALLENGER)
+    card = tracker.download_artifact_folder(challenger.run_id, CARD, _new(own_shop / "card")).read_text()
+    assert f"<span>evaluated version</span><b>{challenger.version}</b>" in card
+    assert "not promoted" in card
     said = command("promote", "churn", "--workspace", own_shop, "--json")
     champion = tracker.require_alias("churn", CHAMPION)
     assert said.code == 0

@@ -14,7 +14,7 @@ from training.facts import title_of
 from training.plots import Style, canvas, png
 
 WIDTH_INCHES, HEIGHT_INCHES = 6.4, 4.0
-LEGEND_COLUMNS = 4
+LEGEND_COLUMNS = 3
 _SERVED = "#202124"
 
 
