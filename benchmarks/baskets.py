@@ -18,7 +18,7 @@ import numpy as np
 from models import prediction_named
 from models.next_best_product import two_stage
 from models.next_best_product.asking import Asked
-from models.next_best_product.learning import snapshot
+from models.next_best_product.learning import BUT_ONE, snapshot
 from models.next_best_product.profiles import Events, Ints, profiles_of
 from models.next_best_product.recommender import FittedRecommender
 from models.ranking import TOP, measured
@@ -30,7 +30,7 @@ NAME = "next-best-product"
 
 
 def main(workspace: Path) -> None:
-    """Print a Markdown table: NDCG of the first ten for half of a basket by the other half, on the test window."""
+    """Print a Markdown table: NDCG of the first ten for one item of a basket by the others, on the test window."""
     settings = load_settings(workspace)
     today = datetime.now(UTC).date()
     intake = ensure_tables(settings, today=today, progress=lambda _: None)
@@ -54,7 +54,7 @@ def figures(trainer: Trainer) -> list[float]:
     assert at_test.customers.histories is not None
     codes = level.vocabulary.codes(at_test.customers.histories.products)
     seen = snapshot(at_test, codes, len(level.vocabulary))
-    asked, right = seen.question("basket")
+    asked, right = seen.question(BUT_ONE)
     taught = seen.taught(right)
     known = asked.take(taught)
     strangers = without_histories(known)

@@ -126,7 +126,7 @@ def test_its_run_is_in_mlflow_under_its_own_experiment(extended: Extended, tmp_p
     run = tracker.client.get_run(extended.trained["run_id"])
     assert run.info.experiment_id == experiment.experiment_id
     assert run.data.params["predictions.big-spender.least_spend"] == "150.0"
-    for prefix in ("test", "own", "rival.spend_logistic", "rival.recency"):
+    for prefix in ("test", "own.lightgbm", "rival.spend_logistic", "rival.recency"):
         metrics = {end: run.data.metrics[f"{prefix}.auc.h14{end}"] for end in ("", ".low", ".high")}
         assert metrics[""] > 0.5
         assert metrics[".low"] < metrics[""] < metrics[".high"]

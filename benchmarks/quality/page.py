@@ -54,7 +54,7 @@ MODE_TITLES = {
     "next_basket": "next basket",
     "new": "bought for the first time",
     "repeat": "bought again",
-    "basket": "half of a basket by the other half",
+    "basket": "one item of a basket by the others",
 }
 
 
@@ -409,10 +409,10 @@ def _products(data: Result) -> str:
         "## Next-best-product",
         "NDCG of the first ten, as served, of customers with an order in the last 90 days and something to find. "
         "Next basket: all items of the first order day in the window. First time: items of the window never bought "
-        "before. Basket: every other item of that day is given. *Handed over* names the single method that "
-        "validation let serve in place of our ranking. In brackets the published figure of the newest cutoff; that "
-        f"of Foresell is the better of the published rankers ({TWO_STAGES}). Published figures of ta-feng are of "
-        f"2,500 customers that were drawn, ours of at most {MAX_MEASURED:,}.",
+        "before. Basket: one drawn item of that day is hidden, the others are given. *Handed over* names the single "
+        "method that validation let serve in place of our ranking. In brackets the published figure of the newest "
+        f"cutoff; that of Foresell is the better of the published rankers ({TWO_STAGES}). Published figures of "
+        f"ta-feng are of 2,500 customers that were drawn, ours of at most {MAX_MEASURED:,}.",
         _left_out((f"{row['items']}, {row['test']}", row) for row in data["rows"]),
     ]
     for mode in MODES:

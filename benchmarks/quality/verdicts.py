@@ -253,7 +253,7 @@ def _baskets(rows: Sequence[Result]) -> Verdict:
         least = min(leads, key=lambda lead: lead["low"]) if leads and len(leads) == len(rows) else None
         told.append(f"least lead on {name} {interval(least, sign=True)}" if least else f"{name} was not measured")
         met = met and least is not None and least["low"] > 0
-    return Verdict("Half of a basket by the other half: above item-kNN and popularity", "; ".join(told), met)
+    return Verdict("One item of a basket by the others: above item-kNN and popularity", "; ".join(told), met)
 
 
 def _behind(row: Result) -> str:

@@ -1,6 +1,6 @@
 """What a method learns from at one level: everybody's purchases at the limit, and what came next at past cutoffs."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -29,6 +29,8 @@ SPACING_DAYS = 28
 """Days that two past cutoffs lie apart, or the horizon where it is shorter."""
 ACTIVE_DAYS = 90
 """Customers with an order in so many days are learnt from and measured."""
+BUT_ONE = "basket_but_one"
+"""A question beside the modes: one item of a basket, by all the others."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Snapshot:
         """Return how a mode is taught and measured: the question, and the items that would have been right.
 
         The first order day for ``any``; the items of the whole window never bought before for ``new``, and those bought
-        before for ``repeat``; for ``basket`` every other item of the first order day lies in the basket already.
+        before for ``repeat``; for ``basket`` every other item of the first order day lies in the basket already, and
+        for ``basket_but_one`` all but a drawn one do: half a basket teaches more, one item is what is measured.
         """
         if mode not in self._questions:
             self._questions[mode] = self._asked(mode)
@@ -102,10 +105,11 @@ class Snapshot:
                 window[among(window, bought) == (mode == "repeat")]
                 for window, bought in zip(self.window, own, strict=True)
             )
-        if mode != "basket":
+        if mode not in ("basket", BUT_ONE):
             return Asked(self.profiles, mode), right  # type: ignore[arg-type]
-        given = tuple(basket[::2] for basket in self.basket)
-        return Asked(self.profiles, "basket", baskets=given), tuple(basket[1::2] for basket in self.basket)
+        hidden = tuple(_drawn(self.basket) if mode == BUT_ONE else (basket[1::2] for basket in self.basket))
+        given = tuple(np.setdiff1d(*each, assume_unique=True) for each in zip(self.basket, hidden, strict=True))
+        return Asked(self.profiles, "basket", baskets=given), hidden
 
     def taught(self, right: Sequence[Ints]) -> Ints:
         """Return the customers who are learnt from and measured: an order lately, and something right."""
@@ -132,6 +136,14 @@ def snapshot(examples: Examples, codes: Codes, items: int) -> Snapshot:
         _items(examples.labels[name], histories.products, codes) for name in (col.NEXT_BASKET, col.WINDOW_PRODUCTS)
     )
     return Snapshot(events_of(histories, codes, items), basket, window, anonymous_of(histories, codes))
+
+
+def _drawn(baskets: Sequence[Ints]) -> Iterator[Ints]:
+    """Yield one item of each basket, none where it is the only one: nothing would be left to find it by."""
+    places = np.random.default_rng(0).random(len(baskets))
+    for basket, place in zip(baskets, places, strict=True):
+        at = int(place * len(basket))
+        yield basket[at : at + (len(basket) > 1)]
 
 
 def _items(labels: NDArray[np.object_], products: pa.Table, codes: Codes) -> tuple[Ints, ...]:

@@ -17,7 +17,7 @@ from models.next_best_product.asking import Asked
 from models.next_best_product.assortment import Assortment
 from models.next_best_product.batch import as_table
 from models.next_best_product.golden import golden_histories
-from models.next_best_product.learning import MAX_MEASURED
+from models.next_best_product.learning import BUT_ONE, MAX_MEASURED
 from models.next_best_product.messages import MAX_PRODUCTS, LevelName, NextBestProductRequest, NextBestProductResponse
 from models.next_best_product.profiles import Ints, events_of, profiles_of
 from models.next_best_product.recommender import FittedRecommender, ItemMethod, Level, Levels, load_level
@@ -42,13 +42,13 @@ from models.settings import FeatureSettings
 from models.store import Store
 
 LEVELS: tuple[LevelName, ...] = ("category", "product")
-MODES = {"next_basket": "any", "new": "new", "repeat": "repeat", "basket": "basket"}
-"""What is measured, and the mode that is asked."""
+MODES = {"next_basket": "any", "new": "new", "repeat": "repeat", "basket": BUT_ONE}
+"""What is measured, and what is asked."""
 TITLES = {
     "next_basket": "The next basket",
     "new": "Bought for the first time",
     "repeat": "Bought again",
-    "basket": "Half of a basket by the other half",
+    "basket": "One item of a basket by the others",
 }
 PRODUCT = "product_"
 """What the tags of the product level begin with."""
@@ -59,7 +59,7 @@ class NextBestProduct(Prediction):
     """Products that a customer will buy in the next ``horizon`` days, ranked.
 
     Measured on customers with an order in the last 90 days: the next basket, what is bought for the first time, what is
-    bought again, and half of a basket by the other half. Up to three of the newest cutoffs, 28 days apart (or a
+    bought again, and one item of a basket by the others. Up to three of the newest cutoffs, 28 days apart (or a
     horizon, where it is shorter), teach the rankers; the newest of three says where a single generator serves instead.
     """
 

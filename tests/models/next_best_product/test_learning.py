@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.errors import NotEnoughDataError
-from models.next_best_product.learning import ACTIVE_DAYS, Snapshot, past_cutoffs, snapshot
+from models.next_best_product.learning import ACTIVE_DAYS, BUT_ONE, Snapshot, past_cutoffs, snapshot
 from models.prediction import Customers, Examples
 from models.purchases import AnonymousSales
 from models.sampling import thinned
@@ -71,6 +71,15 @@ def test_a_mode_is_asked_with_what_would_have_been_right(mode: str, right: list[
     assert (asked.mode, lists(found)) == (mode, right)
     # the other items of the basket lie in it already
     assert lists(asked.baskets) == ([[APPLE, EGGS], [APPLE], [BREAD], []] if mode == "basket" else [])
+
+
+def test_one_drawn_item_of_a_basket_is_hidden_unless_it_is_the_only_one() -> None:
+    asked, hidden = seen().question(BUT_ONE)
+    assert asked.mode == "basket"
+    assert [len(each) for each in hidden] == [1, 0, 1, 0]
+    assert [sorted(each) for each in map(np.concatenate, zip(asked.baskets, hidden, strict=True))] == lists(
+        seen().question("any")[1]
+    )
 
 
 def test_modes_are_asked_for_in_any_order_and_each_is_read_once() -> None:
