@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from models import prediction_named
+from models.parts import replace_file
 from models.prediction import Prediction
-from models.settings import CutoffSettings, Settings, TrainingSettings, load_settings
+from models.settings import CONFIG_FILE, CutoffSettings, Settings, TrainingSettings, load_settings
 from training.cutoffs import Plan
 from training.ingest import ensure_tables
 from training.intake_report import IntakeReport
@@ -131,9 +132,10 @@ def workspace(source: str, folder: Path) -> tuple[Settings, IntakeReport]:
     home.mkdir(parents=True, exist_ok=True)
     if source == COMPLETE_JOURNEY:
         # the sample's own settings: what is never recommended is left out of the published splits too
-        text = (CHECKOUT / "foresell.toml").read_text(encoding="utf-8")
+        text = (CHECKOUT / CONFIG_FILE).read_text(encoding="utf-8")
     else:
         text = f'[source]\nbuiltin = "{source}"\n'
-    (home / "foresell.toml").write_text(text, encoding="utf-8")
+    # whole at once: the parts that are measured side by side read it
+    replace_file(home / CONFIG_FILE, text.encode())
     settings = load_settings(home)
     return settings, ensure_tables(settings, today=datetime.now(UTC).date(), progress=silent)
