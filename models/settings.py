@@ -95,7 +95,12 @@ class CutoffSettings(Section):
     step_days: Days = Field(default=14, description="Days between training cutoffs.")
     max_training: int = Field(default=14, ge=1, le=104, description="Training cutoffs used for one fit at most.")
     min_history_days: Days = Field(default=60, description="Days of data that must lie before the first cutoff.")
-    folds: int = Field(default=2, ge=1, le=12, description="Validation cutoffs that choose between methods.")
+    folds: int = Field(
+        default=2,
+        ge=1,
+        le=12,
+        description="Validation cutoffs that choose between methods; twice as many for a horizon of 14 days or less.",
+    )
 
 
 class TrainingSettings(Section):

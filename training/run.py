@@ -22,6 +22,7 @@ from training.frame import training_frame
 from training.inspection import inspect
 from training.intake_report import IntakeReport
 from training.kept_tables import ANONYMOUS_SALES, kept_tables
+from training.levels import choosing_losses
 from training.outcome import Losses, Outcome, mean_loss
 from training.progress import Progress, silent
 
@@ -102,15 +103,15 @@ class Trainer:
         self._fits.clear()
 
     def validation_losses(self, method: str, choices: Mapping[str, Any] | None = None) -> dict[str, Losses]:
-        """Return the loss of each (customer, fold) of each choosing task, by tag."""
+        """Return the loss of each (customer, fold) of each choosing task, by tag; see ``choosing_losses``."""
         losses: dict[str, Losses] = {}
         for task in self.prediction.tasks:
             if task.chooses:
                 folds = [
-                    self.measured(self.fit(method, day, task.horizon, choices), task, day).loss
+                    self.measured(self.fit(method, day, task.horizon, choices), task, day)
                     for day in self.plan.validation[task.tag]
                 ]
-                losses[task.tag] = np.concatenate(folds)
+                losses[task.tag] = choosing_losses(folds)
         return losses
 
     def measured_on_test(self, method: str) -> dict[str, Measurement]:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-import numpy as np
-
 from models.errors import NotConvergedError, NotEnoughDataError, UnknownMethodError
-from models.prediction import Prediction, Task
+from models.prediction import Measurement, Prediction, Task
 from training.cutoffs import MIN_GAP_DAYS, Plan
+from training.levels import choosing_losses
 from training.outcome import Losses, mean_loss
 from training.run import Trainer, allowance
 from training.study import Study
@@ -190,7 +189,7 @@ def _try(
 
 def _losses(trainer: Trainer, folds: Folds, parameters: Mapping[str, Any]) -> dict[str, Losses]:
     """Return the loss of each (customer, fold) by task tag."""
-    by_tag: dict[str, list[Losses]] = {task.tag: [] for task in folds.tasks}
+    by_tag: dict[str, list[Measurement]] = {task.tag: [] for task in folds.tasks}
     for day in folds.days:
         # not one of the trainer's own fits, which it keeps: hundreds of trials would fill the memory
         fitted = trainer.prediction.fit(
@@ -201,8 +200,8 @@ def _losses(trainer: Trainer, folds: Folds, parameters: Mapping[str, Any]) -> di
             choices={"parameters": parameters},
         )
         for task in folds.tasks:
-            by_tag[task.tag].append(trainer.measured(fitted, task, day).loss)
-    return {tag: np.concatenate(losses) for tag, losses in by_tag.items()}
+            by_tag[task.tag].append(trainer.measured(fitted, task, day))
+    return {tag: choosing_losses(measured) for tag, measured in by_tag.items()}
 
 
 def _judged(study: Study, trainer: Trainer) -> Tuning:

@@ -22,15 +22,15 @@ def test_test_windows_end_inside_the_data_when_the_newest_test_leaves_no_room() 
 def test_validation_windows_end_before_the_test_when_there_are_folds() -> None:
     laid = plan(SETTINGS, (MONTH,), first_day=FIRST, end=END)
     assert laid.validation["h30"] == (date(2017, 11, 1), date(2017, 10, 2))
-    # a week is too short a gap, so that one odd week cannot choose
+    # a week is too short a gap and two windows of a week are too few, so that one odd week cannot choose
     laid = plan(SETTINGS, (WEEK,), first_day=FIRST, end=END)
-    assert laid.validation["h7"] == (date(2017, 11, 17), date(2017, 11, 3))
+    assert laid.validation["h7"] == (date(2017, 11, 17), date(2017, 11, 3), date(2017, 10, 20), date(2017, 10, 6))
 
 
 def test_no_validation_window_reaches_into_any_test_window_when_horizons_differ() -> None:
     laid = plan(SETTINGS, (WEEK, MONTH, QUARTER), first_day=FIRST, end=END)
     # one method is chosen for all of them, and 90 days are tested from the 3rd of October on
-    assert laid.validation["h7"] == (date(2017, 9, 19), date(2017, 9, 5))
+    assert laid.validation["h7"] == (date(2017, 9, 19), date(2017, 9, 5), date(2017, 8, 22), date(2017, 8, 8))
     assert laid.validation["h30"] == (date(2017, 9, 3), date(2017, 8, 4))
     # the second fold of 90 days would have no training window before it
     assert laid.validation["h90"] == (date(2017, 7, 5),)

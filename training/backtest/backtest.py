@@ -19,6 +19,7 @@ from training.cutoffs import plan
 from training.evaluate import Figure
 from training.headline import LOWER_IS_BETTER, Headline, headline, mean, units_of
 from training.intake_report import IntakeReport
+from training.levels import choosing_losses
 from training.progress import Progress, silent
 from training.report import calibration_floor
 from training.run import Trainer, choose
@@ -278,7 +279,7 @@ class Measurements:
                 continue
             tasks.append(task)
             for method in set.intersection(*(set(fold) for fold in folds)):
-                losses.setdefault(method, {})[task.tag] = np.concatenate([fold[method].loss for fold in folds])
+                losses.setdefault(method, {})[task.tag] = choosing_losses([fold[method] for fold in folds])
         here = [set(self.at[day, task.tag]) for task in self.days.tasks if (day, task.tag) in self.at]
         # a training too leaves out what does not converge, and chooses among the others
         possible = [each for each in self.trainer.prediction.methods if all(each in methods for methods in here)]
