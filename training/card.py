@@ -115,8 +115,13 @@ def render(facts: Mapping[str, Any], plots: Mapping[str, bytes], versions: Versi
         A page of HTML that needs no other file.
     """
     filled = environment()
-    filled.filters |= {"figure": _figure, "interval": _interval, "signed": _signed, "direction": direction}
-    filled.filters |= {"called": lambda metric: meaning(metric).title, "sentence": _capital, "lower_first": _small}
+    filled.filters |= {"figure": _figure, "interval": _interval, "signed": _signed, "percent": _percent}
+    filled.filters |= {
+        "direction": direction,
+        "called": lambda metric: meaning(metric).title,
+        "sentence": _capital,
+        "lower_first": _small,
+    }
     return filled.get_template("model_card.html").render(
         facts=facts,
         evidence=facts["evidence"],
@@ -200,3 +205,7 @@ def _interval(figure: Mapping[str, float | None], metric: str) -> str:
 
 def _signed(value: float | None, metric: str) -> str:
     return "-" if value is None else f"{value:+.{meaning(metric).digits}f}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}".replace("%", " %")

@@ -261,3 +261,12 @@ def test_card_of_queries_tells_shares_and_why_there_are_no_parts(tmp_path):
     assert "Of the hidden buyers of each query" in page
     assert "Not told by parts: it is measured by queries" in page
     assert "No direction is told" in page
+
+
+def test_card_of_a_single_query_has_shares_without_intervals(tmp_path):
+    about = told(outcome("lookalike"), tmp_path)
+    for task in about["tasks"]:
+        for row in task["what_if"]:
+            # what a run keeps where nothing can be drawn: JSON has no NaN
+            row["caught"] |= {"value": 0.25, "low": None, "high": None}
+    assert "<td>25 %<small>- to -</small></td>" in render(about, {}, Versions())
