@@ -116,12 +116,8 @@ def render(facts: Mapping[str, Any], plots: Mapping[str, bytes], versions: Versi
     """
     filled = environment()
     filled.filters |= {"figure": _figure, "interval": _interval, "signed": _signed, "percent": _percent}
-    filled.filters |= {
-        "direction": direction,
-        "called": lambda metric: meaning(metric).title,
-        "sentence": _capital,
-        "lower_first": _small,
-    }
+    filled.filters |= {"called": lambda metric: meaning(metric).title, "direction": direction}
+    filled.filters |= {"sentence": _capital, "lower_first": _small}
     return filled.get_template("model_card.html").render(
         facts=facts,
         evidence=facts["evidence"],
