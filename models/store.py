@@ -189,7 +189,16 @@ def write_store(
     for name, file in _PURCHASES.items():
         np.save(folder / file, getattr(purchases, name))
     with pa.OSFile(str(folder / _PRODUCTS), "wb") as file, pa.ipc.new_file(file, products.schema) as writer:
-        writer.write_table(products)
+        writer.write_table(_rebuilt(products))
+
+
+def _rebuilt(table: pa.Table) -> pa.Table:
+    """Return the same rows in one piece with zeros under the nulls.
+
+    An engine leaves there what its memory held before: the same products would be other bytes, and tell of others.
+    """
+    columns = {field.name: pa.array(table[field.name].to_pylist(), field.type) for field in table.schema}
+    return pa.table(columns, schema=table.schema)
 
 
 def _write_features(

@@ -22,9 +22,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-def write(folder: Path, batches: list[pa.RecordBatch], customers: int, channels: Channels | None = None) -> None:
+def write(
+    folder: Path,
+    batches: list[pa.RecordBatch],
+    customers: int,
+    channels: Channels | None = None,
+    listed: pa.Table | None = None,
+) -> None:
     write_store(
-        folder, batches, customers=customers, products=products(),
+        folder, batches, customers=customers, products=listed or products(),
         purchases=nothing_bought(customers), channels=channels, as_of=AS_OF, names=("orders", "spend"),
         fingerprint=FINGERPRINT, settings=SETTINGS,
     )  # fmt: skip
@@ -125,6 +131,19 @@ def test_the_same_customers_give_the_same_bytes(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         store_of(tmp_path / name, IDS, figures(len(IDS), seed=1))
+        digests.add(seal(tmp_path / name))
+    assert len(digests) == 1
+
+
+def test_what_lay_in_memory_under_a_null_is_not_written(tmp_path):
+    digests = set()
+    for name, left in (("one", b"\x00"), ("two", b"\x07")):
+        (tmp_path / name).mkdir()
+        kind = pa.decimal128(18, 4)
+        nothing = pa.Array.from_buffers(kind, 1, [pa.py_buffer(b"\x00"), pa.py_buffer(left * 16)])
+        listed = pa.table({col.PRODUCT_ID: ["eggs", "tea"], col.PRICE: pa.chunked_array([nothing, nothing], kind)})
+        write(tmp_path / name, [batch(["a"], [1.0], [2.0])], 1, listed=listed)
+        assert open_store(tmp_path / name).products == listed
         digests.add(seal(tmp_path / name))
     assert len(digests) == 1
 
