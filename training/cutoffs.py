@@ -94,14 +94,14 @@ def _grid(newest: date, earliest: date, end: date, step_days: int) -> tuple[date
     return tuple(sorted(days))
 
 
-def folds_of(folds: int, horizon: int) -> int:
+def _windows(folds: int, horizon: int) -> int:
     """Return how many windows of a horizon choose: short ones, which an odd week can turn, are more."""
     return folds * max(1, LONG_DAYS // max(horizon, MIN_GAP_DAYS))
 
 
 def _validation(settings: CutoffSettings, task: Task, end: date, earliest: date) -> tuple[date, ...]:
     gap = timedelta(max(task.horizon, MIN_GAP_DAYS))
-    folds = [end - gap * (fold + 1) for fold in range(folds_of(settings.folds, task.horizon))]
+    folds = [end - gap * (fold + 1) for fold in range(_windows(settings.folds, task.horizon))]
     # at least one training window must close before it
     return tuple(day for day in folds if day - timedelta(task.horizon + settings.step_days) >= earliest)
 

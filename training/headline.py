@@ -3,17 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
+from scipy.stats import rankdata
 
-from models.metrics import BinaryMeasurement, IntervalMeasurement, QueryMeasurement
+from models.metrics import Z95, BinaryMeasurement, IntervalMeasurement, QueryMeasurement, Vector
 from models.prediction import Measurement
 from models.ranking import RankingMeasurement
 from training.evaluate import Figure
 
-Vector = NDArray[np.float64]
-
-Z95 = float(norm.ppf(0.975))
 LOSS = "loss"
 LOWER_IS_BETTER = frozenset({"error_days", LOSS})
 SHARES = frozenset({"auc", "ndcg_10", "recall"})
@@ -52,8 +48,12 @@ class Headline:
 
     def minus(self, other: "Headline") -> Figure:
         """Return the difference to another figure on the same units, paired, with its 95 % interval."""
-        between = Headline(self.metric, self.value - other.value, self.influence - other.influence)
+        between = self.less(other)
         return interval(between.value, between.error)
+
+    def less(self, other: "Headline") -> "Headline":
+        """Return the difference to another figure on the same units, with what each of them adds to it."""
+        return Headline(self.metric, self.value - other.value, self.influence - other.influence)
 
 
 def headline(measurement: Measurement) -> Headline:

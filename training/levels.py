@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.special import expit, logit
+from scipy.special import expit
 
-from models.metrics import BinaryMeasurement, Vector
+from models.methods import log_odds
+from models.metrics import BinaryMeasurement
 from models.prediction import Measurement
 from training.outcome import Losses
 
-_LEAST = 1e-12
 _WIDEST = 60.0
-"""No shift of log-odds between probabilities of at least ``_LEAST`` and at most one minus that is wider."""
+"""No shift between two values of ``log_odds`` is wider."""
 
 
 def choosing_losses(folds: Sequence[Measurement]) -> Losses:
@@ -51,13 +51,9 @@ def _shift_needed(fold: BinaryMeasurement) -> float | None:
     share = fold.outcome.mean() if len(fold.outcome) else 0.0
     if not 0 < share < 1:
         return None
-    odds = _odds(fold)
+    odds = log_odds(fold.probability)
     return float(brentq(lambda shift: expit(odds + shift).mean() - share, -_WIDEST, _WIDEST))
 
 
 def _shifted(fold: BinaryMeasurement, by: float) -> BinaryMeasurement:
-    return BinaryMeasurement(fold.outcome, expit(_odds(fold) + by)) if by else fold
-
-
-def _odds(fold: BinaryMeasurement) -> Vector:
-    return logit(np.clip(fold.probability, _LEAST, 1 - _LEAST))
+    return BinaryMeasurement(fold.outcome, expit(log_odds(fold.probability) + by)) if by else fold

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.metrics import RECALL_SHARES, BinaryMeasurement, QueryMeasurement, bootstrap
+from models.metrics import RECALL_SHARES, BinaryMeasurement, QueryMeasurement, Vector, bootstrap
 from models.prediction import Measurement
 from training.evaluate import Figure
 from training.headline import mean
-
-Vector = NDArray[np.float64]
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
 

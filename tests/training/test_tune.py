@@ -24,7 +24,7 @@ from training.ingest import ensure_tables
 from training.run import Trainer
 from training.study import STUDIES
 from training.tracking import Tracker
-from training.tune import TimeLimit, Tuning, check_tunable, tune, tuning_folds
+from training.tune import Folds, TimeLimit, Tuning, check_tunable, tune, tuning_folds
 
 EVER = TimeLimit(float("inf"), lambda: 0.0)
 MONDAYS = tuple(date(2024, 1, 1) + timedelta(7 * week) for week in range(30))
@@ -152,6 +152,12 @@ def fits_of(trainer: Trainer) -> Fits:
     return trainer.prediction.fit
 
 
+def older_windows(trainer: Trainer) -> Folds:
+    folds = tuning_folds(trainer.plan, trainer.prediction.tasks)
+    assert folds is not None
+    return folds
+
+
 def tuned(trainer: Trainer, tracker: Any, *, trials: int = 3, limit: TimeLimit = EVER) -> Tuning:
     with tracker.run("churn", "train churn", kind="train") as parent:
         return tune(trainer, tracker, parent=parent, limit=limit, trials=trials)
@@ -254,9 +260,7 @@ def test_parameters_are_not_taken_when_they_were_good_for_older_windows_alone(
     notes: Notes, new_trainer: Callable[..., Trainer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = new_trainer(notes)
-    folds = tuning_folds(trainer.plan, trainer.prediction.tasks)
-    assert folds is not None
-    fits = fits_of(trainer)
+    folds, fits = older_windows(trainer), fits_of(trainer)
 
     def later_the_other_way_round(method: str, examples: Examples, **more: Any) -> Guess:
         fits.best = 0.1 if examples.limit in folds.days else 0.02
@@ -325,9 +329,7 @@ def test_nothing_is_tuned_when_an_older_window_cannot_be_learnt_from(
     notes: Notes, new_trainer: Callable[..., Trainer], monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     trainer = new_trainer(notes)
-    folds = tuning_folds(trainer.plan, trainer.prediction.tasks)
-    assert folds is not None
-    fits = fits_of(trainer)
+    folds, fits = older_windows(trainer), fits_of(trainer)
 
     def too_little_at_first(method: str, examples: Examples, **more: Any) -> Guess:
         if examples.limit == min(folds.days):

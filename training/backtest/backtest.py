@@ -309,15 +309,11 @@ def _against(
         served = figure(measured[window.served])
         for method in measured:
             if method != window.served:
-                difference = _difference(figure(measured[method]), served)
+                difference = figure(measured[method]).less(served)
                 differences.setdefault(method, []).append(Difference(difference, units))
     counts = {method: sum(method in window.methods for window in windows) for method in differences}
     means = {method: pooled(each, windows=counts[method]) for method, each in differences.items()}
     return {method: each for method, each in means.items() if each}
-
-
-def _difference(one: Headline, other: Headline) -> Headline:
-    return Headline(one.metric, one.value - other.value, one.influence - other.influence)
 
 
 def _loss(measurement: Measurement) -> Headline:

@@ -1,0 +1,1 @@
+"""The sections of the page: each writes what one part measured."""
