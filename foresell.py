@@ -127,7 +127,7 @@ def train(
     if tune is not None:
         from training.tune import TimeLimit, check_tunable
 
-        check_tunable(wanted, models.predictions(settings.models))
+        check_tunable(wanted, models.predictions(settings.models), settings.training)
         limit = TimeLimit(tune * 60, time.monotonic)
     with steps(quiet=json) as step:
         possible = wanted if names else _possible(wanted, settings, step)
@@ -384,8 +384,10 @@ def demo(workspace: Workspace = HERE) -> None:
 
 def _settings(workspace: Path) -> Settings:
     """Read the whole configuration, each prediction's own section included, before anything long begins."""
+    from training.competing import check_without
+
     settings = load_settings(workspace)
-    models.predictions(settings.models)
+    check_without(models.predictions(settings.models), settings.training)
     return settings
 
 

@@ -115,6 +115,9 @@ class TrainingSettings(Section):
         lt=1,
         description="Validation loss difference within which the simpler method wins; at most .5 % of the loss.",
     )
+    without: tuple[str, ...] = Field(
+        default=(), description="Methods that do not compete, for the time that they take; cards name them."
+    )
 
 
 class PublishingSettings(Section):

@@ -45,6 +45,7 @@ def test_check_reports_rows_and_verdicts_when_the_source_is_sound(command: Comma
         (CONFIG.replace('path = "orders.csv"', 'path = "."'), "foresell.toml is of no known kind"),
         (CONFIG + "\n[source.order_lines.columns]\namount = 'umsatz'\n", "umsatz"),
         ("[source]\nbuiltin = 'nobody'\n", "builtin = 'nobody'"),
+        (CONFIG.replace("[training]", "[training]\nwithout = ['nearest']"), "there is no method 'nearest'"),
         ("not toml", "is not TOML"),
     ],
 )

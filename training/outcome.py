@@ -43,7 +43,7 @@ class Outcome:
     explained : Customers
         The eligible customers at the newest test cutoff, whom the card explains the model with.
     left_out : mapping of str to str
-        Methods whose fit did not converge, with the message.
+        Methods that do not compete, and why: the message of a fit that did not converge, or the configuration.
     inspection : Inspection
         Leak checks and slices.
     """

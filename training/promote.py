@@ -30,7 +30,7 @@ from training.tracking import Tracker
 
 THE_CHAMPION = "champion"
 # they judge, and change neither what is fitted nor what it is measured on
-_FREE = frozenset({"training.margin", "training.bootstrap_samples"})
+_FREE = frozenset({"training.margin", "training.bootstrap_samples", "training.without"})
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from models.errors import NotConvergedError, NotEnoughDataError, UnknownMethodEr
 from models.features import fingerprint
 from models.prediction import Customers, Examples, Fitted, Measurement, Prediction, Task
 from models.settings import Settings
+from training.competing import LEFT_OUT, competing
 from training.cutoffs import Plan, plan
 from training.drift import Days, day_figures
 from training.evaluate import figures, paired
@@ -76,6 +77,11 @@ class Trainer:
                 seed=settings.training.seed,
                 anonymous=settings.tables / ANONYMOUS_SALES,
             )
+
+    @property
+    def competing(self) -> tuple[str, ...]:
+        """The methods that compete, from the most complex to the simplest."""
+        return competing(self.prediction, self.settings.training)
 
     @cached_property
     def days(self) -> Days:
@@ -202,6 +208,9 @@ def train(trainer: Trainer, method: str | None = None) -> Outcome:
     test: dict[str, dict[str, Measurement]] = {}
     left_out: dict[str, str] = {}
     for name in prediction.methods:
+        if name not in trainer.competing and name != method:
+            left_out[name] = LEFT_OUT
+            continue
         trainer.progress(f"{prediction.name}: {name}")
         try:
             losses, measured = trainer.validation_losses(name), trainer.measured_on_test(name)

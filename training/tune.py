@@ -13,6 +13,8 @@ from typing import Any
 
 from models.errors import NotConvergedError, NotEnoughDataError, UnknownMethodError
 from models.prediction import Measurement, Prediction, Task
+from models.settings import TrainingSettings
+from training.competing import competing
 from training.cutoffs import MIN_GAP_DAYS, Plan
 from training.levels import choosing_losses
 from training.outcome import Losses, mean_loss
@@ -86,17 +88,17 @@ class Tuning:
     sentence: str
 
 
-def check_tunable(wanted: Sequence[Prediction], predictions: Sequence[Prediction]) -> None:
-    """Refuse predictions that have nothing to tune.
+def check_tunable(wanted: Sequence[Prediction], predictions: Sequence[Prediction], training: TrainingSettings) -> None:
+    """Refuse predictions that have nothing to tune, or where it does not compete.
 
     Raises
     ------
     UnknownMethodError
         The message names those of ``predictions`` that have.
     """
-    unable = [prediction.name for prediction in wanted if METHOD not in prediction.methods]
+    unable = [prediction.name for prediction in wanted if METHOD not in competing(prediction, training)]
     if unable:
-        able = " ".join(prediction.name for prediction in predictions if METHOD in prediction.methods)
+        able = " ".join(prediction.name for prediction in predictions if METHOD in competing(prediction, training))
         raise UnknownMethodError(
             f"--tune looks for parameters of {METHOD}, no method of {' or '.join(unable)}; those that have it: "
             f"foresell train {able} --tune MINUTES"

@@ -22,9 +22,15 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture
-def new_trainer(shop: Settings) -> Callable[[str], Trainer]:
+def new_trainer(shop: Settings) -> Callable[..., Trainer]:
     intake = ensure_tables(shop, today=date(2026, 11, 1))
-    return lambda name: Trainer(shop, prediction_named(name, shop.models), intake)
+
+    def new(name: str, *, without: tuple[str, ...] = ()) -> Trainer:
+        training = shop.training.model_copy(update={"without": without})
+        settings = shop.model_copy(update={"training": training})
+        return Trainer(settings, prediction_named(name, shop.models), intake)
+
+    return new
 
 
 def without_answer(trainer: Trainer, *methods: str) -> Callable[..., Any]:
@@ -98,6 +104,24 @@ def test_the_method_that_was_asked_for_is_not_replaced_when_it_does_not_converge
     monkeypatch.setattr(trainer.prediction, "fit", without_answer(trainer, "bg_nbd"))
     with pytest.raises(NotConvergedError, match=r"\Abg_nbd found no answer in 100 steps\Z"):
         train(trainer, "bg_nbd")
+
+
+def test_a_method_that_the_configuration_leaves_out_is_not_fitted_unless_it_is_asked_for(
+    new_trainer: Callable[..., Trainer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = new_trainer("churn", without=("blend", "recency", "als"))
+    fitted, fit = [], trainer.prediction.fit
+
+    def counted(method: str, *what: Any, **more: Any) -> Any:
+        fitted.append(method)
+        return fit(method, *what, **more)
+
+    monkeypatch.setattr(trainer.prediction, "fit", counted)
+    outcome = train(trainer, "recency")
+    assert outcome.left_out == {"blend": "training.without names it"}
+    assert "blend" not in fitted
+    assert outcome.method == "recency"
+    assert outcome.summary.endswith("; blend is left out: training.without names it")
 
 
 @pytest.mark.parametrize("name", ["churn", "next-best-product"])

@@ -14,7 +14,7 @@ from models import prediction_named, predictions
 from models.boosting import PARAMETERS
 from models.errors import NotConvergedError, NotEnoughDataError, TrackingError, UnknownMethodError
 from models.prediction import Customers, Examples, Task
-from models.settings import Settings, load_settings
+from models.settings import Settings, TrainingSettings, load_settings
 from tests.commands import Command, command_line
 from tests.shop import open_shop
 from training import study
@@ -24,7 +24,7 @@ from training.ingest import ensure_tables
 from training.run import Trainer
 from training.study import STUDIES
 from training.tracking import Tracker
-from training.tune import Folds, TimeLimit, Tuning, check_tunable, tune, tuning_folds
+from training.tune import METHOD, Folds, TimeLimit, Tuning, check_tunable, tune, tuning_folds
 
 EVER = TimeLimit(float("inf"), lambda: 0.0)
 MONDAYS = tuple(date(2024, 1, 1) + timedelta(7 * week) for week in range(30))
@@ -395,8 +395,14 @@ def test_a_prediction_without_boosted_trees_is_refused_in_one_line() -> None:
     with pytest.raises(
         UnknownMethodError, match=r"no method of lookalike; .*: foresell train churn repurchase --tune MIN"
     ):
-        check_tunable(wanted, everything)
-    check_tunable(wanted[:1], everything)
+        check_tunable(wanted, everything, TrainingSettings())
+    check_tunable(wanted[:1], everything, TrainingSettings())
+
+
+def test_a_method_that_does_not_compete_is_not_tuned() -> None:
+    everything = predictions()
+    with pytest.raises(UnknownMethodError, match="no method of churn"):
+        check_tunable(everything[:1], everything, TrainingSettings(without=(METHOD,)))
 
 
 def test_the_command_line_refuses_before_it_reads_anything(

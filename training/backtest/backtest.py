@@ -15,6 +15,7 @@ from models.prediction import Fitted, Measurement, Prediction, Task
 from models.settings import Settings
 from training.backtest.origins import Origins, origins
 from training.backtest.pooled import Codes, Difference, pooled
+from training.competing import LEFT_OUT
 from training.cutoffs import plan
 from training.evaluate import Figure
 from training.headline import LOWER_IS_BETTER, Headline, headline, mean, units_of
@@ -235,11 +236,12 @@ class Measurements:
         self.units: dict[tuple[date, str], Codes | None] = {}
         """(origin, task tag) -> who the units are; None = no customers, or nobody says."""
         self._codes: dict[str, int] = {}
-        self.left_out: list[str] = []
+        absent = [method for method in trainer.prediction.methods if method not in trainer.competing]
+        self.left_out = [f"{method} is left out: {LEFT_OUT}" for method in absent]
 
     def measure(self, day: date, *, share: float) -> None:
         """Fit every method at an origin, and measure it on each task whose window has closed."""
-        for method in self.trainer.prediction.methods:
+        for method in self.trainer.competing:
             self.trainer.progress(f"{self.trainer.prediction.name}: {method} at {day}", share)
             try:
                 fitted = self.trainer.fit(method, day, self.days.horizon(day))
@@ -282,7 +284,7 @@ class Measurements:
                 losses.setdefault(method, {})[task.tag] = choosing_losses([fold[method] for fold in folds])
         here = [set(self.at[day, task.tag]) for task in self.days.tasks if (day, task.tag) in self.at]
         # a training too leaves out what does not converge, and chooses among the others
-        possible = [each for each in self.trainer.prediction.methods if all(each in methods for methods in here)]
+        possible = [each for each in self.trainer.competing if all(each in methods for methods in here)]
         complete = [each for each in possible if len(losses.get(each, ())) == len(tasks) > 0]
         margin = self.trainer.settings.training.margin
         return choose(complete, tuple(tasks), losses, margin=margin) if complete else None

@@ -10,13 +10,14 @@ from models import prediction_named
 from models.errors import NotConvergedError, NotEnoughDataError
 from models.metrics import BinaryMeasurement
 from models.prediction import Task
-from models.settings import CutoffSettings, Settings, SourceSettings
+from models.settings import CutoffSettings, Settings, SourceSettings, TrainingSettings
 from tests.training.outcomes import examples
 from training.backtest.backtest import Backtest, Course, Measured, Measurements, Window, _course
 from training.backtest.origins import origins
 from training.backtest.page import page
 from training.backtest.pooled import Difference, pooled
 from training.backtest.terminal import render
+from training.competing import competing
 from training.cutoffs import plan
 from training.evaluate import Figure
 from training.headline import mean
@@ -31,6 +32,10 @@ class Trainer:
     def __init__(self, settings, errors=None):
         self.settings, self.prediction, self.errors = settings, prediction_named("churn"), errors or {}
         self.fits, self.held = [], []
+
+    @property
+    def competing(self):
+        return competing(self.prediction, self.settings.training)
 
     def progress(self, *_):
         pass
@@ -65,8 +70,9 @@ def days():
     return origins(whole, (TASK,), settings, months=3)
 
 
-def measured(days, tmp_path, errors=None):
-    settings = Settings(workspace=tmp_path, source=SourceSettings(builtin="complete-journey"))
+def measured(days, tmp_path, errors=None, without=()):
+    training = TrainingSettings(without=without)
+    settings = Settings(workspace=tmp_path, source=SourceSettings(builtin="complete-journey"), training=training)
     found = Measurements(Trainer(settings, errors), days)
     for day in days.fitted:
         found.measure(day, share=0)
@@ -107,6 +113,13 @@ def test_a_method_that_does_not_converge_is_left_out_of_its_window_and_of_the_ch
     assert "recency" in found.at[date(2024, 10, 2), "h30"]
     assert found.chosen(date(2024, 10, 2)) != "recency"
     assert found.left_out == ["recency is left out at 2024-09-02: no answer in 200 steps"]
+
+
+def test_a_method_that_the_configuration_leaves_out_is_not_fitted_and_named(days, tmp_path):
+    found = measured(days, tmp_path, without=("recency", "als"))
+    assert all("recency" not in methods for methods in found.at.values())
+    assert found.chosen(date(2024, 10, 2)) not in (None, "recency")
+    assert found.left_out == ["recency is left out: training.without names it"]
 
 
 def test_the_choice_is_among_those_that_converge_as_in_a_training(days, tmp_path):
