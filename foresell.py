@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from training.tune import TimeLimit
 
 USER_MISTAKE = 2
+OF_ONE_PREDICTION = (NotEnoughDataError, NotConvergedError, ModelMissingError, ChallengerRefusedError)
+"""What refuses one prediction and lets the others go on."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 Workspace = Annotated[Path, typer.Option("--workspace", "-w", help="The folder that holds foresell.toml.")]
@@ -359,21 +361,22 @@ def ui(workspace: Workspace = HERE, port: Annotated[int, typer.Option(help="Port
 def demo(workspace: Workspace = HERE) -> None:
     """Do all of it on the configured source: check, train, promote, publish, serve, ask, print the answers."""
     from service.demonstration import demonstrate
+    from training.side_by_side import champions
 
     settings = _settings(workspace)
     check(workspace)
     with steps() as step:
-        for prediction in _possible(_wanted(settings, None), settings, step):
-            try:
-                trainer = _trainer(settings, prediction, step)
-                trained = _train(settings, prediction, step, trainer=trainer)
-            except (NotEnoughDataError, NotConvergedError) as error:
-                complain(_of(prediction, error).message)
-                continue
-            console.print(f"{prediction.name}: {trained['sentence']}", markup=False)
-            # what was read to train is not read again
-            promoted = _promote(settings, prediction, step, trainer=trainer)
-            console.print("\n".join(_sentences(promoted)), markup=False)
+        # the last ones take longest
+        names = [prediction.name for prediction in _possible(_wanted(settings, None), settings, step)][::-1]
+        step(f"training and promoting {', '.join(names)}")
+        for done, made in enumerate(champions(settings, names, today=_today(settings)), 1):
+            step(f"training and promoting {', '.join(names)}", done / len(names))
+            if made.lines:
+                show("\n".join(sentence for line in made.lines for sentence in _sentences(line)))
+            if isinstance(made.refused, OF_ONE_PREDICTION):
+                complain(_of(made.prediction, made.refused).message)
+            elif made.refused:
+                raise made.refused
         console.print(_release_sentence(_publish(settings, step)))
         step("serving")
         for question, answer in demonstrate(settings.releases):
@@ -419,15 +422,15 @@ def _each(
     for prediction in wanted:
         try:
             lines.append(work(prediction))
-        except (NotEnoughDataError, NotConvergedError, ModelMissingError, ChallengerRefusedError) as error:
-            refused.append(_of(prediction, error))
+        except OF_ONE_PREDICTION as error:
+            refused.append(_of(prediction.name, error))
     return lines, refused
 
 
-def _of(prediction: Prediction, error: ForesellError) -> ForesellError:
+def _of(prediction: str, error: ForesellError) -> ForesellError:
     """Return an error that names its prediction."""
-    named = error.message.startswith(prediction.name)
-    return error if named else type(error)(f"{prediction.name}: {error.message}")
+    named = error.message.startswith(prediction)
+    return error if named else type(error)(f"{prediction}: {error.message}")
 
 
 def _tell(lines: list[dict[str, Any]], refused: list[ForesellError], *, json: bool) -> None:

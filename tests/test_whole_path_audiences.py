@@ -27,8 +27,6 @@ PUBLISHED = {
     ("most_popular", "new"): 0.088,
     ("personal_frequency", "next_basket"): 0.323,
     ("item_knn", "new"): 0.096,
-    ("ease", "next_basket"): 0.267,
-    ("ease", "new"): 0.097,
 }
 MODES = ("any", "new", "repeat")
 LEVELS = ("product", "category")
@@ -51,7 +49,6 @@ def test_each_rivals_lists_are_as_good_as_the_published_ones(
     sample: Sample, tracker: Tracker, rival: str, task: str
 ) -> None:
     metrics = tracker.client.get_run(sample.runs[NAME]).data.metrics
-    # more is no fault: an item may speak for itself in our EASE^R, since most of a basket is bought again
     assert metrics[f"rival.{rival}.ndcg_10.{task}"] >= PUBLISHED[rival, task] - 0.01
 
 

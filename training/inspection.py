@@ -61,9 +61,8 @@ def _checks(trainer: "Trainer", method: str, measured: Mapping[str, Measurement]
         return not_made("there is no validation window to make it on")
     day = plan.validation[task.tag][0]
     window = Window(prediction, plan, task, day, trainer.examples, trainer.settings.training.seed)
-    choices = trainer.fit(method, day, task.horizon).choices
     newest = replace(window, day=plan.test[task.tag])
-    return leak_checks(window, newest, measured[task.tag], method=method, choices=choices)
+    return leak_checks(window, newest, measured[task.tag], fitted=trainer.fit(method, day, task.horizon))
 
 
 def _slices(trainer: "Trainer", method: str, measured: Mapping[str, Measurement]) -> dict[str, Slices]:

@@ -3,10 +3,9 @@
 A leak is worse than a weak model: what it knows of the future in the tables it does not know when it serves.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from models.boosting import Boosting, FittedBoosting
 from models.errors import NotConvergedError, NotEnoughDataError
 from models.features import catalogue
 from models.metrics import BinaryMeasurement
-from models.prediction import Customers, Examples, Measurement, Prediction, Scores, Task
+from models.prediction import Customers, Examples, Fitted, Measurement, Prediction, Scores, Task
 from models.ranking import RankingMeasurement
 from models.settings import FeatureSettings
 from training.cutoffs import Plan
@@ -65,9 +64,7 @@ def not_made(why: str) -> tuple[Check, ...]:
     return tuple(Check(name, None, f"it could not be made: {why}") for name in (SHUFFLED, SINGLE))
 
 
-def leak_checks(
-    window: "Window", newest: "Window", measured: Measurement, *, method: str, choices: Mapping[str, Any]
-) -> tuple[Check, ...]:
+def leak_checks(window: "Window", newest: "Window", measured: Measurement, *, fitted: Fitted) -> tuple[Check, ...]:
     """Make both checks.
 
     Parameters
@@ -79,10 +76,8 @@ def leak_checks(
         the cutoff, says most of the days before today.
     measured : Measurement
         Of the task, on any window: its kind says which checks have a meaning.
-    method : str
-        Our first method.
-    choices : mapping
-        What its fit at that window chose, with which it is fitted anew.
+    fitted : Fitted
+        Our first method at that window, which is fitted anew with what it chose.
     """
     if isinstance(measured, RankingMeasurement):
         chance = "what many buy is found whatever the labels say, so there is no chance level to compare with"
@@ -91,7 +86,7 @@ def leak_checks(
     if not isinstance(measured, BinaryMeasurement):
         unread = "each request brings what is learnt from, and training reads no label that could be shuffled"
         return Check(SHUFFLED, None, f"{NO_MEANING}: {unread}"), _single(newest)
-    return _shuffled(window, method, choices), _single(newest)
+    return _shuffled(window, fitted), _single(newest)
 
 
 @dataclass(frozen=True)
@@ -129,13 +124,13 @@ def _with_shuffled_labels(examples: Examples, eligible: NDArray[np.bool_], rng: 
     return replace(examples, labels={name: values[order] for name, values in examples.labels.items()})
 
 
-def _shuffled(window: Window, method: str, choices: Mapping[str, Any]) -> Check:
+def _shuffled(window: Window, original: Fitted) -> Check:
     learnt, later = window.sample(shuffled=True)
     if few := _too_few(*(_known(window, each)[1] for each in (learnt, later))):
         return Check(SHUFFLED, None, few)
-    prediction, task = window.prediction, window.task
+    prediction, task, method = window.prediction, window.task, original.method
     try:
-        fitted = prediction.fit(method, learnt, horizon=task.horizon, seed=window.seed, choices=choices)
+        fitted = prediction.fit(method, learnt, horizon=task.horizon, seed=window.seed, choices=original.choices)
         measured = prediction.measure(fitted, later, task)
     except (NotEnoughDataError, NotConvergedError) as error:
         return Check(SHUFFLED, None, f"it could not be made: {error.message}")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from models.errors import ForesellError, TrackingError
 from models.settings import Settings
+from training.run_locks import alone
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -32,6 +33,7 @@ _ENVIRONMENT = {
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 _NOISY = ("mlflow", "alembic")
 _SQLITE = "sqlite:///"
+_OPENING = ".opening.lock"
 
 
 def quiet_mlflow() -> ModuleType:
@@ -65,11 +67,18 @@ class Connection:
         self.settings = settings
         self.mlflow = quiet_mlflow()
         with self.answered():
-            if self.is_local:
-                Path(settings.tracking_uri.removeprefix(_SQLITE)).parent.mkdir(parents=True, exist_ok=True)
-            self.client: Any = self.mlflow.MlflowClient(
-                tracking_uri=settings.tracking_uri, registry_uri=settings.tracking_uri
-            )
+            self.client: Any = self._local() if self.is_local else self._client()
+
+    def _local(self) -> Any:
+        """Open our own file, made where it is missing: MLflow lets two that make its tables fail each other."""
+        folder = Path(self.settings.tracking_uri.removeprefix(_SQLITE)).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with alone(folder / _OPENING):
+            return self._client()
+
+    def _client(self) -> Any:
+        uri = self.settings.tracking_uri
+        return self.mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     @property
     def is_local(self) -> bool:

@@ -58,6 +58,18 @@ def held(folder: Path) -> Iterator[RunLock]:
         yield lock
 
 
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process is in the block of this file; where there are no locks nobody waits."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_kernel_lock(path))
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        yield
+
+
 def abandoned(folder: Path) -> Iterator[RunLock]:
     """Take and yield the locks of a folder that nobody holds any more, one by one."""
     for path in sorted(folder.glob(f"*{_SUFFIX}")):

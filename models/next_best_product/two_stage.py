@@ -5,11 +5,11 @@ Small trees as in ``models.boosting``; most of what was not bought is left out, 
 Where a single generator was surely better at the newest past cutoff, it serves (``models.next_best_product.handover``).
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import orjson
@@ -60,6 +60,7 @@ MIN_POSITIVES = 100
 EXPLAINED, EXPLAINED_ROWS = 200, 5_000
 """Customers, and candidates among theirs, that what drives the ranker is measured on."""
 
+_Found = TypeVar("_Found")
 Taught = tuple[NDArray[np.float32], NDArray[np.bool_]]
 
 
@@ -191,9 +192,8 @@ class TwoStageMethod:
         if held is None:
             return chosen
         generators, rankers = generators_of(held.seen), _rankers(older, dict.fromkeys(modes, TREES), seed)
-        for mode in modes:
-            chosen[mode] = held.better(mode, _Ranked(generators, rankers[mode])) or TREES
-        return chosen
+        better = _by_mode(modes, lambda mode: held.better(mode, _Ranked(generators, rankers[mode])))
+        return chosen | {mode: single or TREES for mode, single in better.items()}
 
     def load(self, parts: Mapping[str, bytes], statistics: Statistics, rules: Neighbours) -> TwoStage:
         """Return what ``parts`` hold."""
@@ -231,7 +231,7 @@ def _once(kept: dict[Hashable, Any], past: Past, seed: int) -> Mapping[str, Taug
     if key not in kept:
         seen = past.read()
         generators = generators_of(seen)
-        kept[key] = {mode: _examples(generators, seen, mode, seed=seed + past.day.toordinal()) for mode in RANKERS}
+        kept[key] = _by_mode(RANKERS, lambda mode: _examples(generators, seen, mode, seed=seed + past.day.toordinal()))
     found: Mapping[str, Taught] = kept[key]
     return found
 
@@ -276,13 +276,15 @@ def _check(taught: Sequence[Mapping[str, Taught]]) -> None:
         )
 
 
-def _rankers(taught: Sequence[Mapping[str, Taught]], trees: Mapping[Any, int], seed: int) -> "dict[str, lgb.Booster]":
+def _rankers(taught: Sequence[Mapping[str, Taught]], trees: Mapping[str, int], seed: int) -> "dict[str, lgb.Booster]":
+    return _by_mode(trees, lambda mode: _ranker([each[mode] for each in taught], mode, trees[mode], seed))
+
+
+def _by_mode(modes: Iterable[str], work: Callable[[Any], _Found]) -> dict[str, _Found]:
+    """Do some work for each mode, two at a time."""
+    modes = list(modes)
     with ThreadPoolExecutor(2) as pool:
-        fits = {
-            mode: pool.submit(_ranker, [each[mode] for each in taught], mode, count, seed)
-            for mode, count in trees.items()
-        }
-        return {mode: fit.result() for mode, fit in fits.items()}
+        return dict(zip(modes, pool.map(work, modes), strict=True))
 
 
 def _ranker(examples: list[Taught], mode: str, trees: int, seed: int) -> "lgb.Booster":
