@@ -8,10 +8,11 @@ import bentoml
 from models import predictions
 from models.errors import ForesellError
 from service.bodies import Bodies, Failures
-from service.current import Current, open_current
+from service.current import Current, open_current, releases_folder
 from service.endpoints import endpoints, route_of
 from service.guard import Guard
 from service.pages import SHARED_ROUTES, pages, refused
+from service.watch import Watch
 
 THREADS = 4
 """Large calls at once; more would only wait for the same processors."""
@@ -24,8 +25,18 @@ class Base:
 
     def __init__(self) -> None:
         self.current = open_current()
+        releases = releases_folder()
+        self.watch = Watch(self.current, releases) if releases else None
+        if self.watch:
+            self.watch.start()
         self.threads = anyio.CapacityLimiter(THREADS)
         _PAGES.state.current = self.current
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def close(self) -> None:
+        """Watch no longer."""
+        if self.watch:
+            self.watch.stop()
 
     async def __is_ready__(self) -> bool:
         """Say whether a verified release is open; ``GET /readyz`` asks.

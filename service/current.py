@@ -2,6 +2,8 @@
 
 import logging
 import os
+import weakref
+from dataclasses import dataclass
 from pathlib import Path
 
 import bentoml
@@ -9,6 +11,8 @@ from bentoml.exceptions import BentoMLException
 
 from models.errors import ForesellError, ReleaseMissingError
 from models.prediction import Served
+from models.release import Manifest, Releases
+from models.store import Store
 from service.errors import ReleaseUnusableError
 from service.release import OpenRelease, open_bundle, open_release
 
@@ -22,6 +26,23 @@ BUNDLE_ALIAS = "foresell"
 logger = logging.getLogger("bentoml.foresell")
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A release that became current and must not serve.
+
+    Parameters
+    ----------
+    release : str
+        Its name.
+    code, message : str
+        Of the error that it met.
+    """
+
+    release: str
+    code: str
+    message: str
+
+
 class Current:
     """The release that answers, or why none does.
 
@@ -33,6 +54,10 @@ class Current:
 
     def __init__(self, release: "OpenRelease | ForesellError") -> None:
         self._release = release
+        self.refusal: Refusal | None = None
+        """The newest release, where it was refused and the one before serves on."""
+        self.refused = 0
+        """How often one was."""
 
     @property
     def release(self) -> OpenRelease:
@@ -58,6 +83,41 @@ class Current:
         """
         return self.release.of(prediction)
 
+    def answers(self, manifest: Manifest) -> bool:
+        """Say whether this very release is the open one."""
+        return isinstance(self._release, OpenRelease) and self._release.manifest == manifest
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a release that answers."""
+        return isinstance(self._release, OpenRelease)
+
+    def swap(self, release: OpenRelease) -> "weakref.ref[Store] | None":
+        """Answer from another release from the next call on.
+
+        Returns
+        -------
+        weak reference to Store, or None
+            The store of the one before, which lives for as long as calls use it.
+        """
+        before, self._release, self.refusal = self._release, release, None
+        return weakref.ref(before.store) if isinstance(before, OpenRelease) else None
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Note that the newest release must not serve; the open one serves on."""
+        self.refusal = refusal
+        self.refused += 1
+
+    def accept(self) -> None:
+        """Note that the newest release is the open one again."""
+        self.refusal = None
+
+
+def releases_folder() -> Releases | None:
+    """Return the releases folder that the environment names; None = a bento's artifacts serve."""
+    folder = os.environ.get(RELEASES_ENV)
+    return Releases(Path(folder)) if folder else None
+
 
 def open_current() -> Current:
     """Open what the environment names; never raises, so that a broken release leaves a process that can say so."""
@@ -74,9 +134,9 @@ def open_current() -> Current:
 
 
 def _find() -> OpenRelease:
-    releases = os.environ.get(RELEASES_ENV)
+    releases = releases_folder()
     if releases:
-        return open_release(Path(releases))
+        return open_release(releases.folder)
     store = os.environ.get(STORE_ENV)
     return open_bundle(_bundle(), Path(store) if store else None)
 

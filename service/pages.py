@@ -18,7 +18,6 @@ from service.codec import encode
 from service.current import Current
 from service.errors import error_response
 from service.openapi import document
-from service.release import OpenRelease
 
 # BentoML ships these files and serves them itself, so that the page works in a closed network
 _ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-light-32x32.png")
@@ -41,6 +40,14 @@ class ModelCard(Message):
     features: list[str] = Field(description="The features that it reads, in order.", examples=[["recency_days"]])
 
 
+class RefusedRelease(Message):
+    """A release that became current and is not served."""
+
+    release: str = Field(description="Its name.", examples=["r000002"])
+    code: str = Field(description="What is wrong, for programs.", examples=["corrupt_part"])
+    message: str = Field(description="What is wrong, for people.")
+
+
 class ModelsResponse(Message):
     """What the service answers from."""
 
@@ -50,6 +57,9 @@ class ModelsResponse(Message):
     customers: int = Field(description="Customers in the store.", examples=[2469])
     fingerprint: str = Field(description="Fingerprint of the features.", examples=["9f86d081884c7d65"])
     models: dict[str, ModelCard] = Field(description="What serves, by prediction.")
+    refused: RefusedRelease | None = Field(
+        description="The newest release, where it must not serve and the one before serves on; null = it serves."
+    )
 
 
 def pages(predictions: Sequence[Prediction]) -> Starlette:
@@ -58,7 +68,7 @@ def pages(predictions: Sequence[Prediction]) -> Starlette:
 
     async def models(request: Request) -> Response:
         current: Current = request.app.state.current
-        return Response(encode(_models(current.release)), media_type="application/json")
+        return Response(encode(_models(current)), media_type="application/json")
 
     async def docs_json(request: Request) -> Response:  # noqa: ARG001
         return Response(openapi, media_type="application/json")
@@ -86,7 +96,8 @@ async def refused(request: Request, error: Exception) -> Response:  # noqa: ARG0
     return error_response(error)
 
 
-def _models(release: OpenRelease) -> ModelsResponse:
+def _models(current: Current) -> ModelsResponse:
+    release, refusal = current.release, current.refusal
     manifest = release.manifest
     cards = {
         name: ModelCard(
@@ -104,6 +115,7 @@ def _models(release: OpenRelease) -> ModelsResponse:
         customers=len(release.store),
         fingerprint=manifest.fingerprint,
         models=cards,
+        refused=None if refusal is None else RefusedRelease(**vars(refusal)),
     )
 
 

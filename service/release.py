@@ -61,13 +61,15 @@ class OpenRelease:
         return self.served[prediction]
 
 
-def open_release(folder: Path) -> OpenRelease:
-    """Open the current release of a releases folder.
+def open_release(folder: Path, manifest: Manifest | None = None) -> OpenRelease:
+    """Open a release of a releases folder.
 
     Parameters
     ----------
     folder : Path
         The folder that ``publish`` writes.
+    manifest : Manifest, optional
+        Of the release; default: of the current one.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def open_release(folder: Path) -> OpenRelease:
         An artifact does not give its golden scores.
     """
     releases = Releases(folder)
-    manifest = releases.current()
+    manifest = manifest or releases.current()
     verify(releases.part(manifest.store), manifest.store)
     return _opened(manifest, open_store(releases.part(manifest.store)), releases.part)
 

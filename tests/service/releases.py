@@ -120,7 +120,13 @@ def publish_prepared(
 
 
 def publish(
-    folder: Path, scratch: Path, *, count: int = CUSTOMERS, method: int = -1, mark: str | None = None
+    folder: Path,
+    scratch: Path,
+    *,
+    count: int = CUSTOMERS,
+    method: int = -1,
+    mark: str | None = None,
+    name: str = "r000001",
 ) -> Releases:
     """Publish every prediction with one of its methods: the simplest by default, 0 for our own."""
     releases = Releases(folder)
@@ -128,8 +134,8 @@ def publish(
     opened = open_store(releases.part(store))
     served = {}
     for prediction in predictions():
-        name = prediction.methods[method]
-        fitted = prediction.fit(name, examples(), horizon=prediction.tasks[-1].horizon, seed=1)
+        method_name = prediction.methods[method]
+        fitted = prediction.fit(method_name, examples(), horizon=prediction.tasks[-1].horizon, seed=1)
         digest = publish_artifact(releases, scratch, prediction, fitted, mark or fingerprint(SETTINGS))
         served[prediction.name] = ServedModel(
             artifact=digest,
@@ -137,9 +143,9 @@ def publish(
             model=ModelReference(name=prediction.name, version="2", run_id="a" * 32),
             evaluated_version="1",
             cut_points=prediction.cut_points(fitted, opened).tolist(),
-            evidence={"method": name, "metrics": {"test.auc.h30": 0.8}, "rivals": {}},
+            evidence={"method": method_name, "metrics": {"test.auc.h30": 0.8}, "rivals": {}},
         )
-    point_at(releases, store, served)
+    point_at(releases, store, served, name)
     return releases
 
 
