@@ -44,6 +44,10 @@ Names = Annotated[list[str] | None, typer.Argument(help="Predictions; default: a
 HERE = Path()
 
 
+keys_app = typer.Typer(no_args_is_help=True, help="Keys of those who may call the service.")
+app.add_typer(keys_app, name="keys")
+
+
 def main() -> NoReturn:
     """Run a command; a user's mistake is one line and exit code 2."""
     try:
@@ -355,6 +359,40 @@ def ui(workspace: Workspace = HERE, port: Annotated[int, typer.Option(help="Port
     from training.tracking import ui as open_ui
 
     open_ui(_settings(workspace), port=port)
+
+
+@keys_app.command("add")
+def add_key(
+    name: Annotated[str, typer.Argument(help="Whose key it is, e.g. crm.")],
+    workspace: Workspace = HERE,
+    scope: Annotated[Literal["score", "admin"], typer.Option(help="admin reads the metrics too.")] = "score",
+    json: Json = False,
+) -> None:
+    """Make a key and print it, this once; running services take it at once."""
+    from service.keys import Keys
+
+    key = Keys(_settings(workspace).keys).add(name, scope)
+    show({"name": name, "scope": scope, "key": key} if json else key)
+
+
+@keys_app.command("remove")
+def remove_key(
+    name: Annotated[str, typer.Argument(help="Whose key it is.")], workspace: Workspace = HERE, json: Json = False
+) -> None:
+    """Refuse a key from now on; running services know at once."""
+    from service.keys import Keys
+
+    Keys(_settings(workspace).keys).remove(name)
+    show({"removed": name} if json else f"calls with the key {name} are refused from now on")
+
+
+@keys_app.command("list")
+def list_keys(workspace: Workspace = HERE, json: Json = False) -> None:
+    """Name every key and what it may do."""
+    from service.keys import Keys
+
+    known = {name: key.scope for name, key in Keys(_settings(workspace).keys).all().items()}
+    show(known if json else "\n".join(f"{name}: {scope}" for name, scope in known.items()) or "no keys")
 
 
 @app.command()

@@ -139,6 +139,9 @@ class ServiceSettings(Section):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=3000, ge=1, le=65535, description="Port to listen on.")
+    require_keys: bool = Field(
+        default=True, description="Whether callers of any address but loopback need a key: see foresell keys."
+    )
 
 
 class ModelSettings(Section):
@@ -208,6 +211,11 @@ class Settings(BaseSettings):
     def quarantine(self) -> Path:
         """Folder of the rejected rows."""
         return self.workspace / "data" / "quarantine"
+
+    @property
+    def keys(self) -> Path:
+        """File of the API keys' hashes."""
+        return self.workspace / "keys.json"
 
     @property
     def releases(self) -> Path:

@@ -7,6 +7,7 @@ import bentoml
 
 from models import predictions
 from models.errors import ForesellError
+from service.access import Access
 from service.bodies import Bodies, Failures
 from service.current import Current, open_current, releases_folder
 from service.endpoints import endpoints, route_of
@@ -56,7 +57,7 @@ class GuardedService(bentoml.Service):  # type: ignore[misc]
         """Return the application that a worker runs."""
         app = super().to_asgi(is_main)
         app.add_exception_handler(ForesellError, refused)
-        return Guard(app, ROUTES)
+        return Guard(app, ROUTES, Access.of_environment())
 
 
 PREDICTIONS = predictions()

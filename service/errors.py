@@ -13,6 +13,20 @@ class NotJsonError(ForesellError, ValueError):
     code = "not_json"
 
 
+class UnauthorizedError(ForesellError, PermissionError):
+    """The call shows no key, or one that is none of ours."""
+
+    status = 401
+    code = "unauthorized"
+
+
+class ForbiddenError(ForesellError, PermissionError):
+    """The key does not reach so far."""
+
+    status = 403
+    code = "forbidden"
+
+
 class UnknownRouteError(ForesellError, LookupError):
     """There is nothing at this path."""
 

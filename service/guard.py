@@ -1,4 +1,4 @@
-"""The outermost ASGI layer: names each call, and gives every error the one shape, whoever made it."""
+"""The outermost ASGI layer: names each call, lets in who may, and gives every error the one shape, whoever made it."""
 
 import secrets
 from collections.abc import Collection, Mapping
@@ -8,7 +8,16 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import ForesellError
-from service.errors import ERROR_PREFIX, INTERNAL, MethodNotAllowedError, UnknownRouteError, error_body
+from service.access import Access
+from service.errors import (
+    ERROR_PREFIX,
+    INTERNAL,
+    MethodNotAllowedError,
+    UnauthorizedError,
+    UnknownRouteError,
+    error_body,
+    error_response,
+)
 
 UNKNOWN_PATH = "/unknown"
 """What an unknown path is called inside: metric labels carry the path, and callers can invent any number of them."""
@@ -34,11 +43,14 @@ class Guard:
         BentoML's application.
     routes : mapping of str to collection of str
         Every path with its methods.
+    access : Access
+        Who may call.
     """
 
-    def __init__(self, app: ASGIApp, routes: Mapping[str, Collection[str]]) -> None:
+    def __init__(self, app: ASGIApp, routes: Mapping[str, Collection[str]], access: Access) -> None:
         self.app = app
         self.routes = routes
+        self.access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call."""
@@ -49,6 +61,14 @@ class Guard:
             await self.app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        refusal = self.access.refusal(scope)
+        if refusal:
+            response = error_response(refusal)
+            response.headers[REQUEST_ID] = request_id
+            if refusal.status == UnauthorizedError.status:
+                response.headers["www-authenticate"] = "Bearer"
+            await response(scope, receive, send)
+            return
         path = scope["path"] if scope["path"] in self.routes else UNKNOWN_PATH
         answer = _Answer(send, request_id, self._refusal(scope))
         await self.app({**scope, "path": path, ID_KEY: request_id}, receive, answer.send)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from models.prediction import Prediction
+from service.access import ADMIN, OPEN
 
 Json = dict[str, Any]
 
@@ -47,6 +48,8 @@ class ErrorBody(BaseModel):
 
 
 _FAULTS = {
+    401: "The call shows no key; one is needed on any address but loopback.",
+    403: "The key's scope does not reach so far.",
     400: "The body is not UTF-8 JSON, or a number is not finite.",
     405: "The path does not take this method.",
     413: "The body is larger than 8 MiB.",
@@ -55,6 +58,11 @@ _FAULTS = {
     500: "Something failed in the service; nothing of it is shown.",
     503: "No verified release is open, or it does not have this prediction.",
     504: "The answer took too long.",
+}
+_KEY: Json = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "Needed on any address but loopback: `foresell keys add NAME` makes one.",
 }
 _REQUEST_ID: Json = {
     "name": "X-Request-Id",
@@ -87,7 +95,8 @@ def document(predictions: Sequence[Prediction], models: type[BaseModel]) -> Json
             "description": "Predictions about a retailer's customers. Calls change nothing: retrying one is safe.",
         },
         "paths": paths | _probes(),
-        "components": {"schemas": schemas},
+        "components": {"schemas": schemas, "securitySchemes": {"key": _KEY}},
+        "security": [{"key": []}, {}],
     }
 
 
@@ -99,7 +108,7 @@ def _scoring(prediction: Prediction) -> Json:
         "parameters": [_REQUEST_ID],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _ref(prediction.request)}}},
         "responses": _responses(
-            "The answers, in the order asked.", _ref(prediction.response), (400, 405, 413, 415, 422, 500, 503, 504)
+            "The answers, in the order asked.", _ref(prediction.response), (400, 401, 405, 413, 415, 422, 500, 503, 504)
         ),
     }
 
@@ -123,12 +132,13 @@ def _probes() -> Json:
 
 
 def _get(name: str, summary: str, schema: Json, statuses: Sequence[int], media_type: str = "application/json") -> Json:
+    keyed = () if f"/{name}" in OPEN else (401, 403) if f"/{name}" in ADMIN else (401,)
     return {
         "operationId": name,
         "summary": summary,
         "tags": ["service"],
         "parameters": [_REQUEST_ID],
-        "responses": _responses(summary, schema, (*statuses, 405, 500), media_type),
+        "responses": _responses(summary, schema, (*statuses, *keyed, 405, 500), media_type),
     }
 
 

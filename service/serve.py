@@ -12,10 +12,12 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from models.errors import AddressInUseError
+from models.errors import AddressInUseError, ConfigError
 from models.release import Releases
 from models.settings import ServiceSettings, Settings
+from service.access import KEYS_ENV, REQUIRED_ENV, is_loopback
 from service.errors import ServiceStartError
+from service.keys import Keys
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -39,10 +41,17 @@ def serve(settings: Settings) -> None:
         The current release's manifest is not the one that was published.
     AddressInUseError
         Another process listens on the address.
+    ConfigError
+        The address is not loopback, keys are needed, and there are none.
     """
     Releases(settings.releases).current()
+    keys = Keys(settings.keys)
+    _check_keys(settings.service, keys)
     check_free(settings.service.host, settings.service.port)
-    environment = service_environment(settings.releases, home=bento_home(settings.workspace))
+    environment = service_environment(settings.releases, home=bento_home(settings.workspace)) | {
+        KEYS_ENV: str(keys.path.resolve()),
+        REQUIRED_ENV: "1" if settings.service.require_keys else "0",
+    }
     # the same process from here on, so that a signal to it is a signal to BentoML
     os.chdir(_CHECKOUT)
     os.execve(sys.executable, _command(settings.service), environment)  # noqa: S606
@@ -154,10 +163,25 @@ def check_free(host: str, port: int) -> None:
             ) from None
 
 
+def _check_keys(address: ServiceSettings, keys: Keys) -> None:
+    if address.require_keys and not is_loopback(_resolved(address.host)) and not keys.all():
+        raise ConfigError(
+            f"service.host = {address.host!r} is not loopback, and there is no key to call it with: run foresell keys "
+            "add NAME, or set service.require_keys = false"
+        )
+
+
+def _resolved(host: str) -> str:
+    """Return the address of a host's name; the host itself where it has none, which is refused where it is bound."""
+    try:
+        return host if ":" in host else socket.gethostbyname(host)
+    except OSError:
+        return host
+
+
 def _command(address: ServiceSettings) -> list[str]:
     # BentoML takes addresses only; a name that resolves to none was refused before
-    host = address.host if ":" in address.host else socket.gethostbyname(address.host)
-    options = ["--host", host, "--port", str(address.port)]
+    options = ["--host", _resolved(address.host), "--port", str(address.port)]
     return [sys.executable, "-m", "bentoml", "serve", "service.app:Foresell", *options]
 
 

@@ -38,7 +38,7 @@ def client_of(releases: Path | None, monkeypatch: pytest.MonkeyPatch) -> TestCli
         monkeypatch.delenv("FORESELL_RELEASES", raising=False)
     else:
         monkeypatch.setenv("FORESELL_RELEASES", str(releases))
-    return TestClient(Foresell.to_asgi(), raise_server_exceptions=False)
+    return TestClient(Foresell.to_asgi(), "http://127.0.0.1", raise_server_exceptions=False)
 
 
 @pytest.fixture(scope="module")

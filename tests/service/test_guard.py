@@ -1,6 +1,7 @@
 import asyncio
 import socket
 from http.client import HTTPConnection
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -9,10 +10,13 @@ import uvicorn
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from service.access import Access
 from service.bodies import MAX_BODY_BYTES, Bodies
 from service.guard import Guard
+from service.keys import Keys
 
 CHURN = "/v1/churn"
+ANYBODY = Access(Keys(Path("keys.json")), required=False)
 
 
 def refused(response: Any, status: int, code: str, *words: str, field: str | None = None) -> None:
@@ -232,7 +236,7 @@ def test_an_error_of_bentoml_is_put_into_our_shape(status: int, code: str) -> No
         await send({"type": "http.response.body", "body": b'[{"error":"Trace', "more_body": True})
         await send({"type": "http.response.body", "body": b'back"}]'})
 
-    start, body = run(Guard(bentoml, {CHURN: ["POST"]}), {}, [])
+    start, body = run(Guard(bentoml, {CHURN: ["POST"]}, ANYBODY), {}, [])
     assert start["status"] == status
     assert (b"retry-after", b"3") in start["headers"]
     assert body["body"].startswith(b'{"error":{"code":"%s"' % code.encode())
@@ -244,5 +248,5 @@ def test_a_websocket_is_closed() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(Guard(never, {})({"type": "websocket"}, never, send))  # type: ignore[arg-type]
+    asyncio.run(Guard(never, {}, ANYBODY)({"type": "websocket"}, never, send))  # type: ignore[arg-type]
     assert sent == [{"type": "websocket.close", "code": 1008}]
