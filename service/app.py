@@ -1,8 +1,8 @@
 """The BentoML service: one typed endpoint for each prediction, and what is around them."""
 
+import os
 from typing import Any
 
-import anyio
 import bentoml
 
 from models import predictions
@@ -13,10 +13,11 @@ from service.current import Current, open_current, releases_folder
 from service.endpoints import endpoints, route_of
 from service.guard import Guard
 from service.pages import SHARED_ROUTES, pages, refused
+from service.pool import Pool
 from service.watch import Watch
 
-THREADS = 4
-"""Large calls at once; more would only wait for the same processors."""
+DEADLINE_ENV = "FORESELL_DEADLINE_SECONDS"
+DEADLINE_SECONDS = 10.0
 
 
 class Base:
@@ -30,12 +31,14 @@ class Base:
         self.watch = Watch(self.current, releases) if releases else None
         if self.watch:
             self.watch.start()
-        self.threads = anyio.CapacityLimiter(THREADS)
+        self.pool = Pool()
+        self.deadline_seconds = float(os.environ.get(DEADLINE_ENV, DEADLINE_SECONDS))
         _PAGES.state.current = self.current
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
-        """Watch no longer."""
+        """Begin nothing new."""
+        self.pool.close()
         if self.watch:
             self.watch.stop()
 

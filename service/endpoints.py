@@ -1,6 +1,7 @@
 """One endpoint for each prediction, built from its request and answer types."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -11,23 +12,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models.errors import ForesellError, InvalidModelOutputError
-from models.messages import CustomersRequest
+from models.messages import AboutCustomers, CustomersRequest
 from models.prediction import Prediction, Served
 from service.codec import decode, encode
 from service.current import Current
 from service.errors import error_response
+from service.pool import Deadline, Pool
 
 SMALL_BODY_BYTES = 32 * 1024
 """Above this a body is parsed off the event loop."""
 SMALL_CUSTOMERS = 64
 """Up to this many customers by id are answered on the event loop: a thread would cost more than it frees."""
+CHUNK, DEAR_CHUNK = 1_000, 50
+"""Customers who are answered between two looks at the deadline: by id alone; with reasons, products or histories."""
+_POSITION = re.compile(r"\bcustomers\.(\d+)")
 
 
 class Host(Protocol):
     """The service instance that an endpoint is bound to."""
 
     current: Current
-    threads: anyio.CapacityLimiter
+    pool: Pool
+    deadline_seconds: float
 
 
 def route_of(prediction: Prediction) -> str:
@@ -73,19 +79,21 @@ def _input_spec(request: type[BaseModel]) -> Any:
 
 
 async def _answer(host: Host, name: str, body: "BaseModel | ForesellError") -> Response:
+    deadline = Deadline.after(host.deadline_seconds)
     try:
         if isinstance(body, ForesellError):
             raise body
-        work: Callable[[], bytes] = partial(_work, host.current.served(name), body)
-        content = work() if _is_small(body) else await anyio.to_thread.run_sync(work, limiter=host.threads)
+        # what answers is taken once: the whole answer is of one release
+        work = partial(_work, host.current.served(name), body, deadline)
+        content = work() if _is_small(body) else await host.pool.run(work, deadline)
     except ForesellError as error:
         return error_response(error)
     return Response(content, media_type="application/json")
 
 
-def _work(served: Served, request: BaseModel) -> bytes:
+def _work(served: Served, request: BaseModel, deadline: Deadline) -> bytes:
     try:
-        return encode(served.prediction.answer(served, request))
+        return encode(_answered(served, request, deadline))
     except ValidationError as error:
         # an answer of ours that breaks its own type is never the caller's fault
         raise InvalidModelOutputError(
@@ -93,10 +101,49 @@ def _work(served: Served, request: BaseModel) -> bytes:
         ) from None
 
 
+def _answered(served: Served, request: BaseModel, deadline: Deadline) -> BaseModel:
+    """Answer some customers after the others, each as if asked alone, for as long as the deadline allows."""
+    if not isinstance(request, AboutCustomers):
+        deadline.check()
+        return served.prediction.answer(served, request)
+    answers: list[Any] = []
+    for start, part in _parts(request):
+        deadline.check()
+        try:
+            response: Any = served.prediction.answer(served, part)
+        except ForesellError as error:
+            raise _moved(error, start) from None
+        answers.extend(response.answers)
+    return cast("BaseModel", response.model_copy(update={"answers": answers}))
+
+
+def _parts(request: AboutCustomers) -> Iterator[tuple[int, AboutCustomers]]:
+    """Yield where each part of a request begins, and the part."""
+    asked = request.customers
+    size = CHUNK if _is_cheap(request) else DEAR_CHUNK
+    if len(asked) <= size:
+        yield 0, request
+        return
+    for start in range(0, len(asked), size):
+        yield start, request.model_copy(update={"customers": asked[start : start + size]})
+
+
+def _moved(error: ForesellError, by: int) -> ForesellError:
+    """Return an error of a part of a request with the positions of the whole."""
+
+    def whole(text: str) -> str:
+        return _POSITION.sub(lambda found: f"customers.{int(found[1]) + by}", text)
+
+    return type(error)(whole(error.message), field=error.field and whole(error.field))
+
+
 def _is_small(request: BaseModel) -> bool:
+    return isinstance(request, AboutCustomers) and len(request.customers) <= SMALL_CUSTOMERS and _is_cheap(request)
+
+
+def _is_cheap(request: AboutCustomers) -> bool:
     return (
         isinstance(request, CustomersRequest)
-        and len(request.customers) <= SMALL_CUSTOMERS
         and not request.reasons
         and all(isinstance(customer, str) for customer in request.customers)
     )

@@ -55,6 +55,20 @@ class MediaTypeError(ForesellError, ValueError):
     code = "unsupported_media_type"
 
 
+class OverloadedError(ForesellError, RuntimeError):
+    """As many calls as the service takes at once are at work or waiting."""
+
+    status = 429
+    code = "overloaded"
+
+
+class DeadlineExceededError(ForesellError, TimeoutError):
+    """The answer took longer than any caller waits."""
+
+    status = 504
+    code = "deadline_exceeded"
+
+
 class ReleaseUnusableError(ForesellError, RuntimeError):
     """The release could not be opened for a reason that nobody foresaw; the log has it."""
 
@@ -105,4 +119,5 @@ def error_body(code: str, message: str, field: str | None = None) -> bytes:
 def error_response(error: ForesellError) -> Response:
     """Return an error as the answer to a call."""
     content = error_body(error.code, error.message, error.field)
-    return Response(content, error.status, media_type="application/json")
+    headers = {"Retry-After": "1"} if error.status == OverloadedError.status else None
+    return Response(content, error.status, headers, media_type="application/json")

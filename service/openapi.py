@@ -55,6 +55,7 @@ _FAULTS = {
     413: "The body is larger than 8 MiB.",
     415: "The body is not labelled application/json.",
     422: "The body is JSON but not what the schema asks for; `field` says where.",
+    429: "Too many large calls at once; Retry-After says in how many seconds to come again.",
     500: "Something failed in the service; nothing of it is shown.",
     503: "No verified release is open, or it does not have this prediction.",
     504: "The answer took too long.",
@@ -108,7 +109,9 @@ def _scoring(prediction: Prediction) -> Json:
         "parameters": [_REQUEST_ID],
         "requestBody": {"required": True, "content": {"application/json": {"schema": _ref(prediction.request)}}},
         "responses": _responses(
-            "The answers, in the order asked.", _ref(prediction.response), (400, 401, 405, 413, 415, 422, 500, 503, 504)
+            "The answers, in the order asked.",
+            _ref(prediction.response),
+            (400, 401, 405, 413, 415, 422, 429, 500, 503, 504),
         ),
     }
 

@@ -56,7 +56,7 @@ class OpenRelease:
         """
         if prediction not in self.served:
             raise ModelMissingError(
-                f"release {self.manifest.name} has no {prediction}; train, promote and publish it, then restart"
+                f"release {self.manifest.name} has no {prediction}; train, promote and publish it"
             )
         return self.served[prediction]
 

@@ -107,7 +107,10 @@ def _releases(settings: Settings, ids: Collection[str]) -> Iterator[Holder]:
         yield Holder("release", path, found, step)
     if holding:
         yield Holder(
-            "service", "that runs", "the release it opened when it started", "restart it after foresell publish"
+            "service",
+            "that runs",
+            "the release that it has open",
+            "foresell publish: it changes over within seconds; one that serves a bento's store must be restarted",
         )
 
 

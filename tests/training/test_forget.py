@@ -425,7 +425,7 @@ def test_a_forgotten_person_is_unknown_when_a_release_is_published(command: Comm
     assert by_kind["release"]["path"] == f"releases/parts/{holding.store} ({holding.name})"
     assert "foresell:built" in by_kind["bento"]["holds"]
     assert (by_kind["file"]["path"], by_kind["file"]["holds"]) == ("churn.csv", "1 row")
-    assert by_kind["service"]["next_step"] == "restart it after foresell publish"
+    assert by_kind["service"]["next_step"].startswith("foresell publish: it changes over within seconds")
     assert done["removed"]["tables/order_lines.parquet"] > 50
 
     assert command("publish", "--workspace", shop).code == 0

@@ -1,0 +1,113 @@
+"""Threads for large calls: so many at once, so many that wait, and nobody longer than the deadline."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from service.errors import DeadlineExceededError, OverloadedError
+
+WORKERS = 4
+"""Large calls at once; more would only wait for the same processors."""
+WAITING = 32
+"""Large calls that wait for one of them to end; who comes later is told at once to come again."""
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When an answer is of no more use.
+
+    Parameters
+    ----------
+    seconds : float
+        How long the whole call may take.
+    began : float
+        Of the clock.
+    clock : callable
+        Seconds that never go back.
+    """
+
+    seconds: float
+    began: float
+    clock: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> "Deadline":
+        """Return the deadline of a call that begins now."""
+        return cls(seconds, clock(), clock)
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left, 0 where none are."""
+        return max(0.0, self.began + self.seconds - self.clock())
+
+    def check(self) -> None:
+        """Refuse to go on when it is over.
+
+        Raises
+        ------
+        DeadlineExceededError
+            It is.
+        """
+        if not self.left:
+            raise DeadlineExceededError(
+                f"the answer took longer than {self.seconds:g} s; ask for fewer customers at once, or without reasons"
+            )
+
+
+class Pool:
+    """Does work off the event loop.
+
+    Parameters
+    ----------
+    workers : int
+        Threads.
+    waiting : int
+        Calls that may wait for one.
+    """
+
+    def __init__(self, workers: int = WORKERS, waiting: int = WAITING) -> None:
+        self._room = workers + waiting
+        self._taken = 0
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="large-call")
+
+    async def run(self, work: Callable[[], _Answer], deadline: Deadline) -> _Answer:
+        """Return what some work returns.
+
+        The work itself must look at the deadline between its steps: no thread can be stopped from outside. One that
+        is stuck keeps its place, so that there are never more than ``workers`` of them.
+
+        Raises
+        ------
+        OverloadedError
+            As many calls as may be are at work or waiting.
+        DeadlineExceededError
+            It did not end in time.
+        """
+        if self._taken >= self._room:
+            raise OverloadedError("too many large calls at once; come again in a second, or ask for fewer customers")
+        self._taken += 1
+        loop = asyncio.get_running_loop()
+        future = self._threads.submit(work)
+        future.add_done_callback(lambda _: self._later(loop))
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), deadline.left)
+        except TimeoutError:
+            deadline.check()
+            raise
+
+    def close(self) -> None:
+        """Take no more work."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _later(self, loop: asyncio.AbstractEventLoop) -> None:
+        # a thread must not touch what the event loop counts
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self._leave)
+
+    def _leave(self) -> None:
+        self._taken -= 1
