@@ -55,9 +55,7 @@ class OpenRelease:
             The release has no such prediction.
         """
         if prediction not in self.served:
-            raise ModelMissingError(
-                f"release {self.manifest.name} has no {prediction}; train, promote and publish it"
-            )
+            raise ModelMissingError(f"release {self.manifest.name} has no {prediction}; train, promote and publish it")
         return self.served[prediction]
 
 

@@ -29,7 +29,19 @@ def test_every_prediction_has_an_endpoint_with_its_types(openapi: dict[str, Any]
         answered = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
         assert sent.endswith(f"/{prediction.request.__name__}")
         assert answered.endswith(f"/{prediction.response.__name__}")
-        assert set(operation["responses"]) == {"200", "400", "401", "405", "413", "415", "422", "429", "500", "503", "504"}
+        assert set(operation["responses"]) == {
+            "200",
+            "400",
+            "401",
+            "405",
+            "413",
+            "415",
+            "422",
+            "429",
+            "500",
+            "503",
+            "504",
+        }
 
 
 def test_every_fault_has_the_one_body(openapi: dict[str, Any]) -> None:

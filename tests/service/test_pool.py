@@ -114,12 +114,16 @@ def test_an_error_names_the_position_in_the_whole_request(client: TestClient) ->
     late = {"customer_id": "new", "as_of": "2017-12-01", "order_lines": [LINE]}
     customers = ["c000001"] * (2 * DEAR_CHUNK + 3) + [late]
     answer = client.post("/v1/churn", json={"customers": customers})
-    refused(answer, 422, "invalid_request", "is not before as_of", field=f"customers.{2 * DEAR_CHUNK + 3}.order_lines.0.ordered_at")
+    refused(
+        answer,
+        422,
+        "invalid_request",
+        "is not before as_of",
+        field=f"customers.{2 * DEAR_CHUNK + 3}.order_lines.0.ordered_at",
+    )
 
 
-def test_too_many_large_calls_are_told_to_come_again(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_large_calls_are_told_to_come_again(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pool, "run", _full)
     answer = client.post("/v1/churn", json={"customers": ["c000001"] * 100})
     refused(answer, 429, "overloaded", "come again")
