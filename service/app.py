@@ -12,6 +12,7 @@ from service.bodies import Bodies, Failures
 from service.current import Current, open_current, releases_folder
 from service.endpoints import endpoints, route_of
 from service.guard import Guard
+from service.metrics import ReleaseMetrics
 from service.pages import SHARED_ROUTES, pages, refused
 from service.pool import Pool
 from service.watch import Watch
@@ -28,7 +29,9 @@ class Base:
     def __init__(self) -> None:
         self.current = open_current()
         releases = releases_folder()
-        self.watch = Watch(self.current, releases) if releases else None
+        metrics = ReleaseMetrics()
+        metrics.tell(self.current)
+        self.watch = Watch(self.current, releases, told=metrics.tell) if releases else None
         if self.watch:
             self.watch.start()
         self.pool = Pool()

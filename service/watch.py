@@ -40,6 +40,8 @@ class Watch:
         Opens a release by its name where it can do no harm, and says why it must not serve.
     clock : callable
         Seconds that never go back.
+    told : callable
+        Is told after every change.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class Watch:
         *,
         check: Callable[[Releases, str], Refusal | None] = probe,
         clock: Callable[[], float] = time.monotonic,
+        told: Callable[[Current], None] = lambda _: None,
     ) -> None:
         self.current = current
         self.releases = releases
         self._check = check
         self._clock = clock
+        self._told = told
         self._seen: bytes | None = None
         self._again_at = 0.0
         self._left: weakref.ref[Store] | None = None
@@ -94,6 +98,7 @@ class Watch:
         if refusal:
             logger.error("release %s is refused: %s", name, refusal.message)
             self.current.refuse(refusal)
+        self._told(self.current)
 
     def _watch(self) -> None:
         while not self._ended.wait(EVERY_SECONDS):

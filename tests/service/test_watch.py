@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
 from models.errors import ReleaseMissingError
 from models.parts import replace_file, seal
@@ -208,6 +209,28 @@ def test_a_release_that_kills_its_parser_is_refused(releases: Releases, tmp_path
     assert refusal.release == "r000002"
 
 
+def figure(text: str, name: str) -> float:
+    return float(next(line.split()[-1] for line in text.splitlines() if line.startswith(f"{name} ")))
+
+
+def test_metrics_tell_which_release_answers_since_when_and_what_was_refused(
+    releases: Releases, publish_next: Callable[[str], None], open_client: Callable[[Path], TestClient]
+) -> None:
+    with open_client(releases.folder) as client:
+        text = client.get("/metrics").text
+        assert figure(text, 'foresell_release{release="r000001"}') == 1
+        assert figure(text, "foresell_release_published_timestamp_seconds") == 1514782800
+        assert figure(text, "foresell_store_as_of_timestamp_seconds") == 1514764800
+        before = figure(text, "foresell_releases_refused_total")
+        publish_next("r000002")
+        flip(releases)
+        eventually(lambda: client.get("/v1/models").json()["refused"])
+        refused = client.get("/v1/models").json()["refused"]
+        assert (refused["release"], refused["code"]) == ("r000002", "corrupt_part")
+        eventually(lambda: figure(client.get("/metrics").text, "foresell_releases_refused_total") == before + 1)
+        assert client.post("/v1/churn", json={"customers": ["c000001"]}).json()["release"] == "r000001"
+
+
 @pytest.mark.slow
 def test_releases_change_under_load_without_a_failed_call(
     releases: Releases, publish_next: Callable[[str], None], tmp_path: Path
@@ -255,8 +278,12 @@ def _scores(releases: Releases, pointer: bytes) -> list[float]:
 
 
 def _wait_for(url: str, name: str) -> None:
+    eventually(lambda: httpx.get(f"{url}/v1/models", timeout=10).json()["release"] == name)
+
+
+def eventually(holds: Callable[[], object]) -> None:
     for _ in range(600):
-        if httpx.get(f"{url}/v1/models", timeout=10).json()["release"] == name:
+        if holds():
             return
         threading.Event().wait(0.1)
-    pytest.fail(f"{name} does not serve")
+    pytest.fail("it did not come true within a minute")
