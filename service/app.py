@@ -10,6 +10,7 @@ from models.errors import ForesellError
 from service.access import Access
 from service.bodies import Bodies, Failures
 from service.current import Current, open_current, releases_folder
+from service.drain import Drain
 from service.endpoints import endpoints, route_of
 from service.guard import Guard
 from service.metrics import ReleaseMetrics
@@ -27,6 +28,7 @@ class Base:
     current: Current
 
     def __init__(self) -> None:
+        DRAIN.install()
         self.current = open_current()
         releases = releases_folder()
         metrics = ReleaseMetrics()
@@ -46,14 +48,14 @@ class Base:
             self.watch.stop()
 
     async def __is_ready__(self) -> bool:
-        """Say whether a verified release is open; ``GET /readyz`` asks.
+        """Say whether a verified release is open and the end is not near; ``GET /readyz`` asks.
 
         Raises
         ------
         ForesellError
             Why there is none.
         """
-        return bool(self.current.release)
+        return bool(self.current.release) and not DRAIN.begun
 
 
 class GuardedService(bentoml.Service):  # type: ignore[misc]
@@ -63,9 +65,10 @@ class GuardedService(bentoml.Service):  # type: ignore[misc]
         """Return the application that a worker runs."""
         app = super().to_asgi(is_main)
         app.add_exception_handler(ForesellError, refused)
-        return Guard(app, ROUTES, Access.of_environment())
+        return Guard(app, ROUTES, Access.of_environment(), DRAIN)
 
 
+DRAIN = Drain()
 PREDICTIONS = predictions()
 ROUTES = {route_of(prediction): ("POST",) for prediction in PREDICTIONS} | SHARED_ROUTES
 _PAGES = pages(PREDICTIONS)

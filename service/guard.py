@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from models.errors import ForesellError
 from service.access import Access
+from service.drain import Drain
 from service.errors import (
     ERROR_PREFIX,
     INTERNAL,
@@ -45,12 +46,15 @@ class Guard:
         Every path with its methods.
     access : Access
         Who may call.
+    drain : Drain
+        Whether the end is near: connections are then not kept, so that none is cut between two calls.
     """
 
-    def __init__(self, app: ASGIApp, routes: Mapping[str, Collection[str]], access: Access) -> None:
+    def __init__(self, app: ASGIApp, routes: Mapping[str, Collection[str]], access: Access, drain: Drain) -> None:
         self.app = app
         self.routes = routes
         self.access = access
+        self.drain = drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call."""
@@ -61,6 +65,8 @@ class Guard:
             await self.app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        if self.drain.begun:
+            send = _closing(send)
         refusal = self.access.refusal(scope)
         if refusal:
             response = error_response(refusal)
@@ -79,6 +85,17 @@ class Guard:
         if methods is None:
             return UnknownRouteError(f"nothing is at {path[:100]!r}; the routes are {', '.join(self.routes)}")
         return MethodNotAllowedError(f"{path} does not take {method[:20]}; it takes {', '.join(methods)}")
+
+
+def _closing(send: Send) -> Send:
+    """Return what sends an answer that is the last one of its connection."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(raw=message.setdefault("headers", []))["connection"] = "close"
+        await send(message)
+
+    return sent
 
 
 class _Answer:

@@ -16,6 +16,7 @@ from models.errors import AddressInUseError, ConfigError
 from models.release import Releases
 from models.settings import ServiceSettings, Settings
 from service.access import KEYS_ENV, REQUIRED_ENV, is_loopback
+from service.drain import SECONDS_ENV
 from service.errors import ServiceStartError
 from service.keys import Keys
 
@@ -88,7 +89,8 @@ def running(
     """
     address = ServiceSettings(port=port)
     check_free(address.host, port)
-    environment = service_environment(releases, home=home or bento_home(releases.parent))
+    # nobody else calls it: it need not answer on when it is told to end
+    environment = service_environment(releases, home=home or bento_home(releases.parent)) | {SECONDS_ENV: "0"}
     with child(_command(address), environment, _CHECKOUT, port, start_seconds) as url:
         yield url
 

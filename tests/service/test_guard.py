@@ -12,6 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service.access import Access
 from service.bodies import MAX_BODY_BYTES, Bodies
+from service.drain import Drain
 from service.guard import Guard
 from service.keys import Keys
 
@@ -236,7 +237,7 @@ def test_an_error_of_bentoml_is_put_into_our_shape(status: int, code: str) -> No
         await send({"type": "http.response.body", "body": b'[{"error":"Trace', "more_body": True})
         await send({"type": "http.response.body", "body": b'back"}]'})
 
-    start, body = run(Guard(bentoml, {CHURN: ["POST"]}, ANYBODY), {}, [])
+    start, body = run(Guard(bentoml, {CHURN: ["POST"]}, ANYBODY, Drain(0)), {}, [])
     assert start["status"] == status
     assert (b"retry-after", b"3") in start["headers"]
     assert body["body"].startswith(b'{"error":{"code":"%s"' % code.encode())
@@ -248,5 +249,5 @@ def test_a_websocket_is_closed() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(Guard(never, {}, ANYBODY)({"type": "websocket"}, never, send))  # type: ignore[arg-type]
+    asyncio.run(Guard(never, {}, ANYBODY, Drain(0))({"type": "websocket"}, never, send))  # type: ignore[arg-type]
     assert sent == [{"type": "websocket.close", "code": 1008}]
