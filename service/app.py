@@ -20,6 +20,8 @@ from service.watch import Watch
 
 DEADLINE_ENV = "FORESELL_DEADLINE_SECONDS"
 DEADLINE_SECONDS = 10.0
+QUERIES_WAITING = 8
+"""Questions over everybody that wait for the one at work."""
 
 
 class Base:
@@ -37,6 +39,8 @@ class Base:
         if self.watch:
             self.watch.start()
         self.pool = Pool()
+        # seconds of work each, over everybody: one at a time, so that calls about customers keep their processors
+        self.queries = Pool(workers=1, waiting=QUERIES_WAITING)
         self.deadline_seconds = float(os.environ.get(DEADLINE_ENV, DEADLINE_SECONDS))
         _PAGES.state.current = self.current
 
@@ -44,8 +48,13 @@ class Base:
     def close(self) -> None:
         """Begin nothing new."""
         self.pool.close()
+        self.queries.close()
         if self.watch:
             self.watch.stop()
+
+    async def __is_alive__(self) -> bool:
+        """Say whether large calls could still be answered; ``GET /livez`` asks, and who runs the service restarts it."""
+        return not (self.pool.is_stuck or self.queries.is_stuck)
 
     async def __is_ready__(self) -> bool:
         """Say whether a verified release is open and the end is not near; ``GET /readyz`` asks.

@@ -33,6 +33,7 @@ class Host(Protocol):
 
     current: Current
     pool: Pool
+    queries: Pool
     deadline_seconds: float
 
 
@@ -85,7 +86,8 @@ async def _answer(host: Host, name: str, body: "BaseModel | ForesellError") -> R
             raise body
         # what answers is taken once: the whole answer is of one release
         work = partial(_work, host.current.served(name), body, deadline)
-        content = work() if _is_small(body) else await host.pool.run(work, deadline)
+        pool = host.pool if isinstance(body, AboutCustomers) else host.queries
+        content = work() if _is_small(body) else await pool.run(work, deadline)
     except ForesellError as error:
         return error_response(error)
     return Response(content, media_type="application/json")

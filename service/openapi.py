@@ -120,9 +120,9 @@ def _probes() -> Json:
     text = {"type": "string"}
     anything = {"type": "object"}
     plain = {
-        "/livez": _get("livez", "Whether the process runs.", text, (), "text/plain"),
+        "/livez": _get("livez", "Whether the process runs and could answer.", text, (503,), "text/plain"),
         "/readyz": _get("readyz", "Whether a verified release is open.", text, (503,), "text/plain"),
-        "/healthz": _get("healthz", "The same as /livez.", text, (), "text/plain"),
+        "/healthz": _get("healthz", "The same as /livez.", text, (503,), "text/plain"),
         "/metrics": _get("metrics", "Figures for Prometheus.", text, (), "text/plain"),
         "/docs.json": _get("docs_json", "This document.", anything, ()),
         "/docs": _get("docs", "This document as a page.", text, (), "text/html"),

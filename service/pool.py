@@ -1,6 +1,7 @@
 """Threads for large calls: so many at once, so many that wait, and nobody longer than the deadline."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,9 @@ WORKERS = 4
 """Large calls at once; more would only wait for the same processors."""
 WAITING = 32
 """Large calls that wait for one of them to end; who comes later is told at once to come again."""
+
+STUCK_SECONDS = 60.0
+"""After which a piece of work, which looks at its deadline between two steps, is taken for stuck."""
 
 _Answer = TypeVar("_Answer")
 
@@ -68,11 +72,19 @@ class Pool:
         Threads.
     waiting : int
         Calls that may wait for one.
+    clock : callable
+        Seconds that never go back.
     """
 
-    def __init__(self, workers: int = WORKERS, waiting: int = WAITING) -> None:
+    def __init__(
+        self, workers: int = WORKERS, waiting: int = WAITING, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._workers = workers
         self._room = workers + waiting
+        self._clock = clock
         self._taken = 0
+        self._began: dict[int, float] = {}
+        """When each thread that is at work began, by the thread."""
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="large-call")
 
     async def run(self, work: Callable[[], _Answer], deadline: Deadline) -> _Answer:
@@ -92,13 +104,27 @@ class Pool:
             raise OverloadedError("too many large calls at once; come again in a second, or ask for fewer customers")
         self._taken += 1
         loop = asyncio.get_running_loop()
-        future = self._threads.submit(work)
+        future = self._threads.submit(self._timed, work)
         future.add_done_callback(lambda _: self._later(loop))
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), deadline.left)
         except TimeoutError:
             deadline.check()
             raise
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether no thread is left that could answer: all have been at one piece of work for a minute."""
+        began = list(self._began.values())
+        return len(began) == self._workers and max(began) < self._clock() - STUCK_SECONDS
+
+    def _timed(self, work: Callable[[], _Answer]) -> _Answer:
+        thread = threading.get_ident()
+        self._began[thread] = self._clock()
+        try:
+            return work()
+        finally:
+            del self._began[thread]
 
     def close(self) -> None:
         """Take no more work."""

@@ -11,7 +11,7 @@ from models.churn import Churn
 from models.errors import InvalidRequestError
 from service.endpoints import CHUNK, DEAR_CHUNK
 from service.errors import DeadlineExceededError, OverloadedError
-from service.pool import Deadline, Pool
+from service.pool import STUCK_SECONDS, Deadline, Pool
 from tests.service.test_guard import refused
 
 LINE = {"ordered_at": "2017-12-20T10:00:00", "product_id": "1", "amount": 3.5}
@@ -52,6 +52,37 @@ def test_nobody_waits_longer_than_the_deadline_and_what_is_stuck_keeps_its_place
         return told
 
     assert asyncio.run(calls()) == ["True", "True"]
+
+
+def test_a_pool_is_stuck_when_every_thread_has_been_at_one_thing_for_a_minute() -> None:
+    now, free = [0.0], threading.Event()
+
+    async def calls() -> list[bool]:
+        pool = Pool(workers=2, clock=lambda: now[0])
+        told = [pool.is_stuck]
+        held = [asyncio.create_task(pool.run(free.wait, Deadline.after(30)))]
+        await asyncio.sleep(0.1)
+        now[0] = STUCK_SECONDS + 1
+        # the other thread could answer
+        told.append(pool.is_stuck)
+        held.append(asyncio.create_task(pool.run(free.wait, Deadline.after(30))))
+        await asyncio.sleep(0.1)
+        told.append(pool.is_stuck)
+        now[0] *= 2.1
+        told.append(pool.is_stuck)
+        free.set()
+        await asyncio.gather(*held)
+        return [*told, pool.is_stuck]
+
+    assert asyncio.run(calls()) == [False, False, False, True, False]
+
+
+def test_the_service_is_not_alive_when_its_pool_is_stuck(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert client.get("/livez").status_code == 200
+    monkeypatch.setattr(Pool, "is_stuck", True)
+    assert client.get("/livez").status_code == 503
+    # what needs no thread is answered on
+    assert client.post("/v1/churn", json={"customers": ["c000001"]}).status_code == 200
 
 
 def test_a_deadline_is_over_when_its_seconds_have_passed() -> None:
