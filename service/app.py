@@ -1,6 +1,5 @@
 """The BentoML service: one typed endpoint for each prediction, and what is around them."""
 
-import os
 from typing import Any
 
 import bentoml
@@ -12,6 +11,7 @@ from service.bodies import Bodies, Failures
 from service.current import Current, open_current, releases_folder
 from service.drain import Drain
 from service.endpoints import endpoints, route_of
+from service.environment import seconds
 from service.guard import Guard
 from service.metrics import ReleaseMetrics
 from service.pages import SHARED_ROUTES, pages, refused
@@ -41,7 +41,7 @@ class Base:
         self.pool = Pool()
         # seconds of work each, over everybody: one at a time, so that calls about customers keep their processors
         self.queries = Pool(workers=1, waiting=QUERIES_WAITING)
-        self.deadline_seconds = float(os.environ.get(DEADLINE_ENV, DEADLINE_SECONDS))
+        self.deadline_seconds = seconds(DEADLINE_ENV, DEADLINE_SECONDS)
         _PAGES.state.current = self.current
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
@@ -53,7 +53,7 @@ class Base:
             self.watch.stop()
 
     async def __is_alive__(self) -> bool:
-        """Say whether large calls could still be answered; ``GET /livez`` asks, and who runs the service restarts it."""
+        """Say whether large calls could be answered; ``GET /livez`` asks, and who runs the service restarts it."""
         return not (self.pool.is_stuck or self.queries.is_stuck)
 
     async def __is_ready__(self) -> bool:

@@ -1,10 +1,11 @@
 """The end of a worker without a lost call: not ready at once, answering for some seconds more, and only then over."""
 
 import asyncio
-import os
 import signal
 import threading
 from types import FrameType
+
+from service.environment import seconds as seconds_of_environment
 
 SECONDS_ENV = "FORESELL_DRAIN_SECONDS"
 SECONDS = 5.0
@@ -21,7 +22,7 @@ class Drain:
     """
 
     def __init__(self, seconds: float | None = None) -> None:
-        self.seconds = float(os.environ.get(SECONDS_ENV, SECONDS)) if seconds is None else seconds
+        self.seconds = seconds_of_environment(SECONDS_ENV, SECONDS) if seconds is None else seconds
         self.begun = False
         """Whether it was told to end."""
 
