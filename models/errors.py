@@ -51,6 +51,12 @@ class NotEnoughDataError(ForesellError, ValueError):
     code = "not_enough_data"
 
 
+class NotEnoughMemoryError(ForesellError, MemoryError):
+    """A process that did a part of the work was killed."""
+
+    code = "not_enough_memory"
+
+
 class NotConvergedError(ForesellError, ArithmeticError):
     """A method's fit did not converge: training marks the method, leaves it out and goes on with the others."""
 

@@ -134,13 +134,18 @@ class TrackingSettings(Section):
     uri: str | None = Field(default=None, description="Default: SQLite at mlruns/mlflow.db of the workspace.")
 
 
+KeysNeeded = Literal["outside", "always", "never"]
+
+
 class ServiceSettings(Section):
     """The HTTP service."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=3000, ge=1, le=65535, description="Port to listen on.")
-    require_keys: bool = Field(
-        default=True, description="Whether callers of any address but loopback need a key: see foresell keys."
+    require_keys: KeysNeeded = Field(
+        default="outside",
+        description="Who needs a key (see foresell keys): outside = callers of any address but loopback; always, where "
+        "a proxy on the same machine lets others in; never.",
     )
 
 

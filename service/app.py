@@ -41,7 +41,7 @@ class Base:
         self.pool = Pool()
         # seconds of work each, over everybody: one at a time, so that calls about customers keep their processors
         self.queries = Pool(workers=1, waiting=QUERIES_WAITING)
-        self.deadline_seconds = seconds(DEADLINE_ENV, DEADLINE_SECONDS)
+        self.deadline_seconds = seconds(DEADLINE_ENV, DEADLINE_SECONDS, least=0.1)
         _PAGES.state.current = self.current
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]

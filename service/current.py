@@ -104,9 +104,11 @@ class Current:
         return weakref.ref(before.store) if isinstance(before, OpenRelease) else None
 
     def refuse(self, refusal: Refusal) -> None:
-        """Note that the newest release must not serve; the open one serves on."""
+        """Note that the newest release must not serve; the open one, where there is one, serves on."""
         self.refusal = refusal
         self.refused += 1
+        if not self.is_open:
+            self._release = ReleaseUnusableError(f"release {refusal.release} is refused: {refusal.message}")
 
     def accept(self) -> None:
         """Note that the newest release is the open one again."""

@@ -7,8 +7,18 @@ import os
 logger = logging.getLogger("bentoml.foresell")
 
 
-def seconds(name: str, default: float) -> float:
-    """Return the seconds that a variable says, 0 or more; what is no such number is logged, and the default holds."""
+def seconds(name: str, default: float, *, least: float = 0.0) -> float:
+    """Return the seconds that a variable says; what is no such number is logged, and the default holds.
+
+    Parameters
+    ----------
+    name : str
+        Of the variable.
+    default : float
+        Where it is not set.
+    least : float
+        What it must not be below.
+    """
     told = os.environ.get(name)
     if told is None:
         return default
@@ -16,7 +26,7 @@ def seconds(name: str, default: float) -> float:
         found = float(told)
     except ValueError:
         found = math.nan
-    if not 0 <= found < math.inf:
-        logger.error("%s = %r is not a number of seconds, 0 or more: %g is used", name, told[:20], default)
+    if not least <= found < math.inf:
+        logger.error("%s = %r is not a number of seconds, %g or more: %g is used", name, told[:20], least, default)
         return default
     return found

@@ -9,6 +9,7 @@ import logging
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -48,7 +49,7 @@ class Keys:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._stamp: tuple[int, int, int] | None = None
+        self._stamp: tuple[int, ...] | None = None
         self._keys: Mapping[str, Key] = {}
 
     def all(self) -> Mapping[str, Key]:
@@ -89,11 +90,13 @@ class Keys:
         """
         if not _NAME.fullmatch(name):
             raise ConfigError(f"{name!r} is no name of a key: 1 to 64 letters, digits, dots, dashes and underscores")
-        known = self.all()
-        if name in known:
-            raise ConfigError(f"there is a key {name!r} already: choose another name, or foresell keys remove {name}")
         key = _PREFIX + secrets.token_urlsafe(32)
-        self._write({**known, name: Key(sha256=hashlib.sha256(key.encode()).hexdigest(), scope=scope)})
+        with self._alone():
+            known = self.all()
+            if name in known:
+                told = f"there is a key {name!r} already: choose another name, or foresell keys remove {name}"
+                raise ConfigError(told)
+            self._write({**known, name: Key(sha256=hashlib.sha256(key.encode()).hexdigest(), scope=scope)})
         return key
 
     def remove(self, name: str) -> None:
@@ -104,10 +107,17 @@ class Keys:
         ConfigError
             There is no such key, or the file is not one of keys.
         """
-        known = dict(self.all())
-        if known.pop(name, None) is None:
-            raise ConfigError(f"there is no key {name!r}; there are: {', '.join(sorted(known)) or 'none'}")
-        self._write(known)
+        with self._alone():
+            known = dict(self.all())
+            if known.pop(name, None) is None:
+                raise ConfigError(f"there is no key {name!r}; there are: {', '.join(sorted(known)) or 'none'}")
+            self._write(known)
+
+    def _alone(self) -> AbstractContextManager[object]:
+        # imported where keys are made: a service alone reads them, and is installed without it
+        from filelock import FileLock
+
+        return FileLock(self.path.with_name(f".{self.path.name}.lock"))
 
     def _write(self, keys: Mapping[str, Key]) -> None:
         replace_file(self.path, canonical_json({name: key.model_dump() for name, key in keys.items()}))
@@ -119,12 +129,11 @@ class Keys:
         except OSError:
             self._stamp, self._keys = None, {}
             return self._keys
-        stamp = found.st_mtime_ns, found.st_size, found.st_ino
+        stamp = found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
         if stamp != self._stamp:
             try:
-                self._keys = self.all()
+                self._keys, self._stamp = self.all(), stamp
             except ConfigError as error:
                 logger.error("every call is refused: %s", error.message)
                 self._keys = {}
-            self._stamp = stamp
         return self._keys

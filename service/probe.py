@@ -1,6 +1,8 @@
 """Opens a release in a process of its own: bytes that kill or hang a parser take that one, and not the service."""
 
+import logging
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +15,12 @@ from service.current import Refusal
 from service.errors import ReleaseUnusableError
 from service.release import open_release
 
-SECONDS = 300.0
+SECONDS = 120.0
 """For verifying and opening; a store of ten million customers takes half a minute."""
 REFUSED = 3
 """Exit code of a release that must not serve; what is wrong is on standard output."""
+
+logger = logging.getLogger("bentoml.foresell")
 
 
 def probe(releases: Releases, name: str, *, seconds: float = SECONDS) -> Refusal | None:
@@ -44,9 +48,14 @@ def probe(releases: Releases, name: str, *, seconds: float = SECONDS) -> Refusal
     except subprocess.TimeoutExpired:
         return _unusable(name, f"it did not open within {seconds:.0f} s; roll back")
     if child.returncode == REFUSED:
-        return Refusal(**orjson.loads(child.stdout))
+        # whatever else was printed came before
+        return Refusal(**orjson.loads(child.stdout.splitlines()[-1]))
     if child.returncode:
-        return _unusable(name, f"opening it ended a process with {child.returncode}; roll back")
+        last_words = child.stderr.decode("utf-8", "replace")[-2_000:]
+        logger.error("opening release %s ended a process with %d: %s", name, child.returncode, last_words)
+        return _unusable(
+            name, f"opening it ended a process with {child.returncode}, the log has its last words; roll back"
+        )
     return None
 
 
@@ -60,6 +69,8 @@ def _unusable(name: str, message: str) -> Refusal:
 
 
 def _main(folder: str, name: str) -> int:
+    # whoever waits for it may be gone before it is: it ends by itself
+    signal.alarm(int(SECONDS) + 1)
     releases = Releases(Path(folder))
     try:
         open_release(releases.folder, releases.manifest(name))

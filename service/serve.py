@@ -15,7 +15,7 @@ from urllib.request import urlopen
 from models.errors import AddressInUseError, ConfigError
 from models.release import Releases
 from models.settings import ServiceSettings, Settings
-from service.access import KEYS_ENV, REQUIRED_ENV, is_loopback
+from service.access import KEYS_ENV, NEEDED_ENV, is_loopback
 from service.drain import SECONDS_ENV
 from service.errors import ServiceStartError
 from service.keys import Keys
@@ -43,7 +43,7 @@ def serve(settings: Settings) -> None:
     AddressInUseError
         Another process listens on the address.
     ConfigError
-        The address is not loopback, keys are needed, and there are none.
+        Keys are needed, and there are none.
     """
     Releases(settings.releases).current()
     keys = Keys(settings.keys)
@@ -51,7 +51,7 @@ def serve(settings: Settings) -> None:
     check_free(settings.service.host, settings.service.port)
     environment = service_environment(settings.releases, home=bento_home(settings.workspace)) | {
         KEYS_ENV: str(keys.path.resolve()),
-        REQUIRED_ENV: "1" if settings.service.require_keys else "0",
+        NEEDED_ENV: settings.service.require_keys,
     }
     # the same process from here on, so that a signal to it is a signal to BentoML
     os.chdir(_CHECKOUT)
@@ -166,11 +166,13 @@ def check_free(host: str, port: int) -> None:
 
 
 def _check_keys(address: ServiceSettings, keys: Keys) -> None:
-    if address.require_keys and not is_loopback(_resolved(address.host)) and not keys.all():
-        raise ConfigError(
-            f"service.host = {address.host!r} is not loopback, and there is no key to call it with: run foresell keys "
-            "add NAME, or set service.require_keys = false"
-        )
+    needed = address.require_keys
+    if needed == "never" or (needed == "outside" and is_loopback(_resolved(address.host))) or keys.all():
+        return
+    raise ConfigError(
+        f"nobody has a key to call {address.host} with (service.require_keys = {needed!r}): run foresell keys add "
+        'NAME, or set service.require_keys = "never"'
+    )
 
 
 def _resolved(host: str) -> str:

@@ -21,6 +21,8 @@ from service.release import open_release
 
 EVERY_SECONDS = 1.0
 """Between two looks at the pointer: one small file."""
+PATIENCE_SECONDS = 60.0
+"""For calls over the release before: longer than any deadline. One that is stuck must not hold up the next release."""
 AGAIN_SECONDS = 60.0
 """After which a release that was refused is tried again: a disk may have come back."""
 
@@ -61,6 +63,7 @@ class Watch:
         self._seen: bytes | None = None
         self._again_at = 0.0
         self._left: weakref.ref[Store] | None = None
+        self._left_at = 0.0
         self._ended = threading.Event()
 
     def start(self) -> None:
@@ -78,7 +81,7 @@ class Watch:
         pointer = self._pointer()
         if pointer is None or (pointer == self._seen and not self._is_to_be_tried_again()):
             return
-        self._seen, self._again_at = pointer, self._clock() + AGAIN_SECONDS
+        self._seen = pointer
         name = (pointer.split() or [b"?"])[0].decode("utf-8", "replace")
         try:
             manifest = self.releases.current()
@@ -88,6 +91,7 @@ class Watch:
             refusal = self._check(self.releases, manifest.name)
             if refusal is None:
                 self._left = self.current.swap(open_release(self.releases.folder, manifest))
+                self._left_at = self._clock()
                 logger.info("release %s serves", manifest.name)
         except ForesellError as error:
             refusal = refusal_of(name, error)
@@ -98,6 +102,8 @@ class Watch:
         if refusal:
             logger.error("release %s is refused: %s", name, refusal.message)
             self.current.refuse(refusal)
+            # counted from now: one that hung must not be tried again at once
+            self._again_at = self._clock() + AGAIN_SECONDS
         self._told(self.current)
 
     def _watch(self) -> None:
@@ -108,11 +114,18 @@ class Watch:
                 logger.exception("the watch over releases failed; it goes on")
 
     def _is_free(self) -> bool:
-        """Say whether the last call over the release before has ended: there are never three in memory."""
-        if self._left is not None and self._left() is not None:
+        """Say whether the last call over the release before has ended: a worker holds two of them, and not three."""
+        if self._left is None:
+            return True
+        if self._left() is not None:
             # its parts know each other
             gc.collect()
-        return self._left is None or self._left() is None
+        if self._left() is not None:
+            if self._clock() < self._left_at + PATIENCE_SECONDS:
+                return False
+            logger.warning("a call over the release before does not end; its memory is not freed")
+        self._left = None
+        return True
 
     def _is_to_be_tried_again(self) -> bool:
         settled = self.current.is_open and self.current.refusal is None

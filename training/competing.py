@@ -29,4 +29,6 @@ def check_without(predictions: Sequence[Prediction], training: TrainingSettings)
         raise ConfigError(f"training.without: there is no method {unknown[0]!r}; there are {', '.join(known)}")
     for prediction in predictions:
         if not competing(prediction, training):
-            raise ConfigError(f"training.without leaves {prediction.name} no method of {', '.join(prediction.methods)}")
+            raise ConfigError(
+                f"training.without leaves {prediction.name} no method of {', '.join(prediction.methods)}: take one out"
+            )

@@ -58,14 +58,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class NotCompared:
-    """One line of the promotion table without figures: what could not be fitted.
+    """One line of the promotion table without figures: what could not be fitted, or did not compete.
 
     Parameters
     ----------
     name : str
         A method, or "champion".
     why : str
-        The message of the fit.
+        The message of the fit, or of the configuration.
     """
 
     name: str

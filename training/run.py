@@ -270,7 +270,8 @@ def _chosen(
                 raise
             del validation[chosen]
             left_out[chosen] = error.message
-    raise NotConvergedError(f"{prediction.name}: no method converged: {'; '.join(left_out.values())}")
+    told = [why for why in left_out.values() if why != LEFT_OUT]
+    raise NotConvergedError(f"{prediction.name}: no method converged: {'; '.join(told)}")
 
 
 def choose(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from datetime import date
 from multiprocessing import get_context
@@ -10,7 +11,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from models import prediction_named
-from models.errors import ForesellError
+from models.errors import ForesellError, NotEnoughMemoryError
 from models.settings import Settings
 from training.challenger import make_challenger, promote_challenger
 from training.ingest import ensure_tables
@@ -50,12 +51,26 @@ def champions(settings: Settings, names: Sequence[str], *, today: date) -> Itera
         The predictions; the first ones begin.
     today : date
         For intake, where the tables are not kept yet.
+
+    Raises
+    ------
+    NotEnoughMemoryError
+        A process was killed.
     """
     # a forked child would inherit locks of threads that it does not have
     with ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
         made = [pool.submit(_champion, settings, name, today) for name in names]
-        for each in as_completed(made):
-            yield each.result()
+        try:
+            for each in as_completed(made):
+                yield each.result()
+        except BrokenProcessPool:
+            raise NotEnoughMemoryError(
+                "a process that trained was killed, most likely for its memory: train one after the other with "
+                "foresell train and foresell promote, or lower training.max_examples"
+            ) from None
+        finally:
+            # whoever stops looking does not wait for those that have not begun
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _champion(settings: Settings, name: str, today: date) -> Made:

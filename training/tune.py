@@ -14,7 +14,6 @@ from typing import Any
 from models.errors import NotConvergedError, NotEnoughDataError, UnknownMethodError
 from models.prediction import Measurement, Prediction, Task
 from models.settings import TrainingSettings
-from training.competing import competing
 from training.cutoffs import MIN_GAP_DAYS, Plan
 from training.levels import choosing_losses
 from training.outcome import Losses, mean_loss
@@ -96,9 +95,11 @@ def check_tunable(wanted: Sequence[Prediction], predictions: Sequence[Prediction
     UnknownMethodError
         The message names those of ``predictions`` that have.
     """
-    unable = [prediction.name for prediction in wanted if METHOD not in competing(prediction, training)]
+    if METHOD in training.without:
+        raise UnknownMethodError(f"--tune looks for parameters of {METHOD}, which training.without names: take it out")
+    unable = [prediction.name for prediction in wanted if METHOD not in prediction.methods]
     if unable:
-        able = " ".join(prediction.name for prediction in predictions if METHOD in competing(prediction, training))
+        able = " ".join(prediction.name for prediction in predictions if METHOD in prediction.methods)
         raise UnknownMethodError(
             f"--tune looks for parameters of {METHOD}, no method of {' or '.join(unable)}; those that have it: "
             f"foresell train {able} --tune MINUTES"

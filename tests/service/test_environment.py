@@ -23,6 +23,11 @@ def test_the_default_holds_and_it_is_said_when_it_is_no_number(
     assert f"{NAME} = {told!r} is not a number of seconds, 0 or more: 5 is used" in caplog.text
 
 
+def test_it_is_not_below_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NAME, "0")
+    assert seconds(NAME, 5.0, least=0.1) == 5.0
+
+
 def test_the_default_holds_when_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(NAME, raising=False)
     assert seconds(NAME, 5.0) == 5.0

@@ -17,7 +17,7 @@ from service.guard import Guard
 from service.keys import Keys
 
 CHURN = "/v1/churn"
-ANYBODY = Access(Keys(Path("keys.json")), required=False)
+ANYBODY = Access(Keys(Path("keys.json")), "never")
 
 
 def refused(response: Any, status: int, code: str, *words: str, field: str | None = None) -> None:

@@ -1,15 +1,21 @@
 import re
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from models.errors import ConfigError
 from models.release import Releases
 from models.settings import ServiceSettings, Settings, SourceSettings
-from service.access import KEYS_ENV, OPEN, REQUIRED_ENV
+from service.access import KEYS_ENV, NEEDED_ENV, OPEN, Access, is_local, is_loopback
 from service.app import ROUTES
 from service.keys import Keys
 from service.serve import serve
@@ -93,7 +99,7 @@ def test_no_key_is_needed_on_loopback_or_where_it_is_switched_off(
     client: TestClient, published: Releases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert client.post("/v1/churn", json=BODY).status_code == 200
-    monkeypatch.setenv(REQUIRED_ENV, "0")
+    monkeypatch.setenv(NEEDED_ENV, "never")
     with client_of(published.folder, monkeypatch) as opened:
         opened.base_url = OUTSIDE  # type: ignore[assignment]
         assert opened.get("/metrics").status_code == 200
@@ -132,8 +138,96 @@ def test_serving_to_others_is_refused_while_nobody_has_a_key(published: Releases
     settings = Settings(
         workspace=tmp_path, source=SourceSettings(builtin="complete-journey"), service=ServiceSettings(host="0.0.0.0")
     )
-    with pytest.raises(ConfigError, match=r"\Aservice\.host = '0\.0\.0\.0' is not loopback, .* foresell keys add NAME"):
+    with pytest.raises(ConfigError, match=r"\Anobody has a key to call 0\.0\.0\.0 .* foresell keys add NAME"):
         serve(settings)
+    behind_a_proxy = settings.model_copy(update={"service": ServiceSettings(require_keys="always")})
+    with pytest.raises(
+        ConfigError, match=r"nobody has a key to call 127\.0\.0\.1 with \(service\.require_keys = 'always'\)"
+    ):
+        serve(behind_a_proxy)
+
+
+@pytest.mark.parametrize(("told", "status"), [("always", 401), ("0", 401), ("", 401), ("outside", 200), ("never", 200)])
+def test_who_calls_from_the_same_machine_needs_a_key_where_a_proxy_lets_others_in(
+    published: Releases, keys: Keys, monkeypatch: pytest.MonkeyPatch, told: str, status: int
+) -> None:
+    monkeypatch.setenv(KEYS_ENV, str(keys.path))
+    monkeypatch.setenv(NEEDED_ENV, told)
+    with client_of(published.folder, monkeypatch) as client:
+        assert client.get("/v1/models").status_code == status
+        assert client.get("/livez").status_code == 200
+        assert client.get("/v1/models", headers=with_key(keys.add("crm", "score"))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("server", "local"),
+    [
+        (("127.0.0.1", 3000), True),
+        (("::1", 3000), True),
+        (("::ffff:127.0.0.1", 3000), True),
+        (("/run/foresell.sock", None), True),
+        (("10.0.0.7", 3000), False),
+        (("::ffff:10.0.0.7", 3000), False),
+        (("localhost", 3000), False),
+        (None, False),
+    ],
+)
+def test_only_what_no_other_machine_reaches_is_local(server: Any, local: bool) -> None:
+    assert is_local({"server": server}) is local
+
+
+def test_a_call_from_another_address_needs_a_key_over_a_real_socket(keys: Keys) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        refusal = Access(keys).refusal(scope)
+        await send({"type": "http.response.start", "status": refusal.status if refusal else 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    outside = _own_address()
+    if outside is None:
+        pytest.skip("this machine has no address but loopback")
+    server = uvicorn.Server(uvicorn.Config(app, host="0.0.0.0", port=0, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        assert httpx.get(f"http://127.0.0.1:{port}/v1/models").status_code == 200
+        assert httpx.get(f"http://{outside}:{port}/v1/models").status_code == 401
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _own_address() -> str | None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # nothing is sent: it only says from which address it would be
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        found: str = probe.getsockname()[0]
+    return None if is_loopback(found) else found
+
+
+def test_two_keys_made_at_once_are_both_kept(keys: Keys) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = dict(zip("abcdefgh", pool.map(lambda name: Keys(keys.path).add(name, "score"), "abcdefgh"), strict=True))
+    assert set(keys.all()) == set(made)
+    assert all(keys.scope_of(key.encode()) == "score" for key in made.values())
+
+
+def test_a_file_that_could_not_be_read_once_is_read_again(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = keys.add("crm", "score").encode()
+    read = Path.read_bytes
+
+    def refused_once(self: Path) -> bytes:
+        monkeypatch.setattr(Path, "read_bytes", read)
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refused_once)
+    assert keys.scope_of(key) is None
+    assert keys.scope_of(key) == "score"
 
 
 def test_keys_at_the_command_line(command: Callable[..., Any], tmp_path: Path) -> None:

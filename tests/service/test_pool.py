@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from models.churn import Churn
 from models.errors import InvalidRequestError
-from service.endpoints import CHUNK, DEAR_CHUNK
+from service.endpoints import CHUNK, REASONS_CHUNK
 from service.errors import DeadlineExceededError, OverloadedError
 from service.pool import STUCK_SECONDS, Deadline, Pool
 from tests.service.test_guard import refused
@@ -129,28 +129,28 @@ def test_a_call_that_takes_too_long_ends_and_so_does_its_work(hurried: TestClien
     assert hurried.post("/v1/churn", json={"customers": ["c000001"]}).status_code == 200
 
 
-@pytest.mark.parametrize(("asked", "size"), [({}, CHUNK), ({"reasons": 1}, DEAR_CHUNK)])
+@pytest.mark.parametrize(("asked", "size"), [({}, CHUNK), ({"reasons": 1}, REASONS_CHUNK)])
 def test_many_customers_are_answered_in_parts_as_if_at_once(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, asked: dict[str, int], size: int
 ) -> None:
     ids = [f"c{number % 220:06d}" for number in range(900 if asked else 2_300)]
     parts = client.post("/v1/churn", json={"customers": ids, **asked}).json()
     monkeypatch.setattr("service.endpoints.CHUNK", 10_000)
-    monkeypatch.setattr("service.endpoints.DEAR_CHUNK", 10_000)
+    monkeypatch.setattr("service.endpoints.REASONS_CHUNK", 10_000)
     assert client.post("/v1/churn", json={"customers": ids, **asked}).json() == parts
     assert len(parts["answers"]) == len(ids) > size
 
 
 def test_an_error_names_the_position_in_the_whole_request(client: TestClient) -> None:
     late = {"customer_id": "new", "as_of": "2017-12-01", "order_lines": [LINE]}
-    customers = ["c000001"] * (2 * DEAR_CHUNK + 3) + [late]
+    customers = ["c000001"] * (2 * CHUNK + 3) + [late]
     answer = client.post("/v1/churn", json={"customers": customers})
     refused(
         answer,
         422,
         "invalid_request",
         "is not before as_of",
-        field=f"customers.{2 * DEAR_CHUNK + 3}.order_lines.0.ordered_at",
+        field=f"customers.{2 * CHUNK + 3}.order_lines.0.ordered_at",
     )
 
 

@@ -13,10 +13,11 @@ from models.parts import replace_file, seal
 from models.prediction import Served
 from models.release import Releases
 from service.current import Current, Refusal
+from service.errors import ReleaseUnusableError
 from service.probe import probe
 from service.release import open_release
 from service.serve import running
-from service.watch import AGAIN_SECONDS, Watch
+from service.watch import AGAIN_SECONDS, PATIENCE_SECONDS, Watch
 from tests.service.releases import customer_ids, point_at, publish
 from tests.service.test_serve import free_port
 
@@ -158,6 +159,49 @@ def test_a_third_release_waits_until_no_call_uses_the_first(
     in_flight.clear()
     watching.look()
     assert watching.current.served("churn").release == "r000003"
+
+
+def test_a_call_that_never_ends_does_not_hold_up_releases_for_ever(
+    releases: Releases, publish_next: Callable[[str], None]
+) -> None:
+    clock = Clock()
+    watching = watch(releases, clock=clock)
+    stuck = watching.current.served("churn")
+    publish_next("r000002")
+    watching.look()
+    manifest = releases.current()
+    point_at(releases, manifest.store, dict(manifest.predictions), "r000003")
+    clock.seconds = PATIENCE_SECONDS - 1
+    watching.look()
+    assert watching.current.served("churn").release == "r000002"
+    clock.seconds = PATIENCE_SECONDS
+    watching.look()
+    assert watching.current.served("churn").release == "r000003"
+    assert stuck.release == "r000001"
+
+
+def test_a_release_that_is_refused_is_named_where_none_is_open(releases: Releases) -> None:
+    current = Current(ReleaseMissingError("no release"))
+    watching = Watch(current, releases, clock=Clock())
+    flip(releases)
+    watching.look()
+    with pytest.raises(ReleaseUnusableError, match=r"release r000001 is refused: .*features\.npy has sha256"):
+        current.served("churn")
+
+
+def test_a_check_that_hung_is_not_made_again_at_once(releases: Releases, publish_next: Callable[[str], None]) -> None:
+    clock, checks = Clock(), []
+
+    def hang(_: Releases, name: str) -> Refusal:
+        checks.append(name)
+        clock.seconds += 2 * AGAIN_SECONDS
+        return Refusal(release=name, code="release_unusable", message="it did not open")
+
+    watching = watch(releases, hang, clock=clock)
+    publish_next("r000002")
+    watching.look()
+    watching.look()
+    assert checks == ["r000002"]
 
 
 def test_what_is_open_serves_on_when_the_folder_is_gone(releases: Releases) -> None:

@@ -1,7 +1,10 @@
+import os
 from datetime import date
 from pathlib import Path
 
-from models.errors import NotEnoughDataError
+import pytest
+
+from models.errors import NotEnoughDataError, NotEnoughMemoryError
 from models.settings import load_settings
 from tests.shop import CONFIG, open_shop
 from training.ingest import ensure_tables
@@ -31,3 +34,14 @@ def test_champions_are_made_at_once_where_nothing_was_tracked_yet_and_one_that_i
         assert trained["sentence"].startswith("version 1 is the challenger: ")
         assert promoted["sentence"].startswith("version 2 is the champion")
         assert tracker.require_alias(name, CHAMPION).version == promoted["version"] == 2
+
+
+def killed(*_: object) -> None:
+    os._exit(9)
+
+
+def test_one_line_says_what_to_do_when_a_process_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.side_by_side._champion", killed)
+    settings = load_settings(open_shop(tmp_path))
+    with pytest.raises(NotEnoughMemoryError, match=r"\Aa process that trained was killed, [^\n]+max_examples\Z"):
+        list(champions(settings, ("churn", "repurchase", "lookalike"), today=TODAY))

@@ -401,7 +401,7 @@ def test_a_prediction_without_boosted_trees_is_refused_in_one_line() -> None:
 
 def test_a_method_that_does_not_compete_is_not_tuned() -> None:
     everything = predictions()
-    with pytest.raises(UnknownMethodError, match="no method of churn"):
+    with pytest.raises(UnknownMethodError, match=r"which training\.without names: take it out"):
         check_tunable(everything[:1], everything, TrainingSettings(without=(METHOD,)))
 
 
