@@ -48,6 +48,19 @@ def test_the_service_answers_in_a_process_of_its_own(
     assert list((tmp_path / "home").iterdir()) == []
 
 
+def test_the_readmes_clients_get_answers(published: Releases, tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    code = readme.split("```python\n")[1].split("```")[0]
+    with running(published.folder, free_port(), home=tmp_path / "bentos") as url:
+        assert "http://127.0.0.1:3000" in code
+        script = code.replace("http://127.0.0.1:3000", url)
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    churn, repurchase = done.stdout.strip().splitlines()
+    assert "'customer_id': '1228', 'status': 'unknown_customer'" in churn
+    assert "'name': 'repurchase'" in repurchase
+
+
 def test_the_log_is_shown_when_the_service_cannot_become_ready(tmp_path: Path) -> None:
     with (
         pytest.raises(ServiceStartError, match="no release in nothing"),
