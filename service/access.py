@@ -54,7 +54,7 @@ class Access:
             logger.error("%s = %r is none of %s: always is used", NEEDED_ENV, told[:20], ", ".join(_WORDS))
             needed = "always"
         if needed != "never" and not keys.path.exists():
-            logger.warning("there is no file of keys at %s: who needs a key is refused", keys.path)
+            logger.info("there is no file of keys at %s: who needs a key is refused", keys.path)
         return cls(keys, needed)
 
     def refusal(self, scope: Scope) -> ForesellError | None:

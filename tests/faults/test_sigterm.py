@@ -54,8 +54,12 @@ def test_calls_are_answered_until_the_service_has_said_long_enough_that_it_is_no
     try:
         with httpx.Client(transport=httpx.HTTPTransport(retries=60), timeout=60) as client:
             assert client.get(f"{url}/readyz").status_code == 200
-        heeding = [threading.Thread(target=call, kwargs={"heedless": False}) for _ in range(CALLERS)]
-        callers = [threading.Thread(target=probe), *heeding, threading.Thread(target=call, kwargs={"heedless": True})]
+        heeding = [threading.Thread(target=call, kwargs={"heedless": False}, daemon=True) for _ in range(CALLERS)]
+        callers = [
+            threading.Thread(target=probe, daemon=True),
+            *heeding,
+            threading.Thread(target=call, kwargs={"heedless": True}, daemon=True),
+        ]
         for caller in callers:
             caller.start()
         assert ready.wait(30)

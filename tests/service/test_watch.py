@@ -300,7 +300,7 @@ def test_releases_change_under_load_without_a_failed_call(
                 found.append((body["release"], [each["probability"] for each in body["answers"]]))
 
     with running(releases.folder, free_port(), home=tmp_path / "bentos") as url:
-        callers = [threading.Thread(target=call, args=(url,)) for _ in range(8)]
+        callers = [threading.Thread(target=call, args=(url,), daemon=True) for _ in range(8)]
         for caller in callers:
             caller.start()
         for pointer in (second, first, second):
