@@ -106,11 +106,11 @@ def _work(served: Served, request: BaseModel, deadline: Deadline) -> bytes:
 
 def _answered(served: Served, request: BaseModel, deadline: Deadline) -> BaseModel:
     """Answer some customers after the others, each as if asked alone, for as long as the deadline allows."""
-    if not isinstance(request, AboutCustomers):
+    if not isinstance(request, AboutCustomers) or len(request.customers) <= _part_size(request):
         deadline.check()
         return served.prediction.answer(served, request)
     answers: list[Any] = []
-    for start, part in _parts(request):
+    for start, part in _parts(request, _part_size(request)):
         deadline.check()
         try:
             response: Any = served.prediction.answer(served, part)
@@ -120,17 +120,16 @@ def _answered(served: Served, request: BaseModel, deadline: Deadline) -> BaseMod
     return cast("BaseModel", response.model_copy(update={"answers": answers}))
 
 
-def _parts(request: AboutCustomers) -> Iterator[tuple[int, AboutCustomers]]:
+def _part_size(request: AboutCustomers) -> int:
+    if not isinstance(request, CustomersRequest):
+        return PRODUCTS_CHUNK
+    return REASONS_CHUNK if request.reasons else CHUNK
+
+
+def _parts(request: AboutCustomers, size: int) -> Iterator[tuple[int, AboutCustomers]]:
     """Yield where each part of a request begins, and the part."""
-    asked = request.customers
-    size = PRODUCTS_CHUNK
-    if isinstance(request, CustomersRequest):
-        size = REASONS_CHUNK if request.reasons else CHUNK
-    if len(asked) <= size:
-        yield 0, request
-        return
-    for start in range(0, len(asked), size):
-        yield start, request.model_copy(update={"customers": asked[start : start + size]})
+    for start in range(0, len(request.customers), size):
+        yield start, request.model_copy(update={"customers": request.customers[start : start + size]})
 
 
 def _moved(error: ForesellError, by: int) -> ForesellError:
