@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
@@ -26,6 +26,7 @@ from models.errors import (
 from models.prediction import BatchOptions, Prediction
 from models.release import Manifest, Releases
 from models.settings import Settings, load_settings
+from service.keys import Keys, Scope
 from training.progress import Progress
 from training.terminal import complain, console, show, steps
 
@@ -42,8 +43,6 @@ Workspace = Annotated[Path, typer.Option("--workspace", "-w", help="The folder t
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Predictions; default: all.", metavar="[PREDICTION]...")]
 HERE = Path()
-
-
 keys_app = typer.Typer(no_args_is_help=True, help="Keys of those who may call the service.")
 app.add_typer(keys_app, name="keys")
 
@@ -365,12 +364,10 @@ def ui(workspace: Workspace = HERE, port: Annotated[int, typer.Option(help="Port
 def add_key(
     name: Annotated[str, typer.Argument(help="Whose key it is, e.g. crm.")],
     workspace: Workspace = HERE,
-    scope: Annotated[Literal["score", "admin"], typer.Option(help="admin reads the metrics too.")] = "score",
+    scope: Annotated[Scope, typer.Option(help="admin reads the metrics too.")] = "score",
     json: Json = False,
 ) -> None:
     """Make a key and print it, this once; running services take it at once."""
-    from service.keys import Keys
-
     key = Keys(_settings(workspace).keys).add(name, scope)
     show({"name": name, "scope": scope, "key": key} if json else key)
 
@@ -380,8 +377,6 @@ def remove_key(
     name: Annotated[str, typer.Argument(help="Whose key it is.")], workspace: Workspace = HERE, json: Json = False
 ) -> None:
     """Refuse a key from now on; running services know at once."""
-    from service.keys import Keys
-
     Keys(_settings(workspace).keys).remove(name)
     show({"removed": name} if json else f"calls with the key {name} are refused from now on")
 
@@ -389,8 +384,6 @@ def remove_key(
 @keys_app.command("list")
 def list_keys(workspace: Workspace = HERE, json: Json = False) -> None:
     """Name every key and what it may do."""
-    from service.keys import Keys
-
     known = {name: key.scope for name, key in Keys(_settings(workspace).keys).all().items()}
     show(known if json else "\n".join(f"{name}: {scope}" for name, scope in known.items()) or "no keys")
 
@@ -410,7 +403,7 @@ def demo(workspace: Workspace = HERE) -> None:
         for done, made in enumerate(champions(settings, names, today=_today(settings)), 1):
             step(f"training and promoting {', '.join(names)}", done / len(names))
             if made.lines:
-                show("\n".join(sentence for line in made.lines for sentence in _sentences(line)))
+                show(_text(made.lines))
             if isinstance(made.refused, OF_ONE_PREDICTION):
                 complain(_of(made.prediction, made.refused).message)
             elif made.refused:
@@ -474,17 +467,20 @@ def _of(prediction: str, error: ForesellError) -> ForesellError:
 def _tell(lines: list[dict[str, Any]], refused: list[ForesellError], *, json: bool) -> None:
     """Show what was done, then complain of what was refused."""
     if lines:
-        show(lines if json else "\n".join(sentence for line in lines for sentence in _sentences(line)))
+        show(lines if json else _text(lines))
     for error in refused[:-1]:
         complain(error.message)
     if refused:
         raise refused[-1]
 
 
-def _sentences(line: dict[str, Any]) -> list[str]:
-    """Return what was done with a prediction, and below it what to know before it is used."""
-    warned = [f"WARNING: {warning}" for warning in line.get("warnings", ())]
-    return [f"{line['prediction']}: {told}" for told in (line["sentence"], *warned)]
+def _text(lines: Iterable[dict[str, Any]]) -> str:
+    """Return what was done with predictions, below each what to know before it is used."""
+    told: list[str] = []
+    for line in lines:
+        warned = [f"WARNING: {warning}" for warning in line.get("warnings", ())]
+        told += [f"{line['prediction']}: {each}" for each in (line["sentence"], *warned)]
+    return "\n".join(told)
 
 
 def _intake(settings: Settings, step: Progress, *, anew: bool = False) -> Any:

@@ -16,6 +16,7 @@ from models.section import Section
 from models.source_settings import SourceSettings, Zone
 
 CONFIG_FILE = "foresell.toml"
+KEYS_FILE = "keys.json"
 
 Days = Annotated[int, Field(ge=1, le=730)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -220,7 +221,7 @@ class Settings(BaseSettings):
     @property
     def keys(self) -> Path:
         """File of the API keys' hashes."""
-        return self.workspace / "keys.json"
+        return self.workspace / KEYS_FILE
 
     @property
     def releases(self) -> Path:

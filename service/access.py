@@ -10,9 +10,9 @@ from typing import get_args
 from starlette.types import Scope
 
 from models.errors import ForesellError
-from models.settings import KeysNeeded
+from models.settings import KEYS_FILE, KeysNeeded
 from service.errors import ForbiddenError, UnauthorizedError
-from service.keys import KEYS_FILE, Keys
+from service.keys import Keys
 
 KEYS_ENV = "FORESELL_KEYS"
 """Names the file of keys."""

@@ -11,7 +11,7 @@ from service.bodies import Bodies, Failures
 from service.current import Current, open_current, releases_folder
 from service.drain import Drain
 from service.endpoints import endpoints, route_of
-from service.environment import seconds
+from service.environment import seconds_of
 from service.guard import Guard
 from service.metrics import ReleaseMetrics
 from service.pages import SHARED_ROUTES, pages, refused
@@ -41,7 +41,7 @@ class Base:
         self.pool = Pool()
         # seconds of work each, over everybody: one at a time, so that calls about customers keep their processors
         self.queries = Pool(workers=1, waiting=QUERIES_WAITING)
-        self.deadline_seconds = seconds(DEADLINE_ENV, DEADLINE_SECONDS, least=0.1)
+        self.deadline_seconds = seconds_of(DEADLINE_ENV, DEADLINE_SECONDS, least=0.1)
         _PAGES.state.current = self.current
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]

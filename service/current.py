@@ -3,13 +3,14 @@
 import logging
 import os
 import weakref
-from dataclasses import dataclass
 from pathlib import Path
 
 import bentoml
 from bentoml.exceptions import BentoMLException
+from pydantic import Field
 
 from models.errors import ForesellError, ReleaseMissingError
+from models.messages import Message
 from models.prediction import Served
 from models.release import Manifest, Releases
 from models.store import Store
@@ -26,21 +27,17 @@ BUNDLE_ALIAS = "foresell"
 logger = logging.getLogger("bentoml.foresell")
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """A release that became current and must not serve.
+class Refusal(Message):
+    """A release that became current and must not serve."""
 
-    Parameters
-    ----------
-    release : str
-        Its name.
-    code, message : str
-        Of the error that it met.
-    """
+    release: str = Field(description="Its name.", examples=["r000002"])
+    code: str = Field(description="What is wrong, for programs.", examples=["corrupt_part"])
+    message: str = Field(description="What is wrong, for people.")
 
-    release: str
-    code: str
-    message: str
+    @classmethod
+    def of(cls, release: str, error: ForesellError) -> "Refusal":
+        """Return what refuses a release: the error that it met."""
+        return cls(release=release, code=error.code, message=error.message)
 
 
 class Current:

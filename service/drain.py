@@ -5,9 +5,9 @@ import signal
 import threading
 from types import FrameType
 
-from service.environment import seconds as seconds_of_environment
+from service.environment import seconds_of
 
-SECONDS_ENV = "FORESELL_DRAIN_SECONDS"
+DRAIN_ENV = "FORESELL_DRAIN_SECONDS"
 SECONDS = 5.0
 """Until those who send calls have seen that the service is not ready."""
 
@@ -22,7 +22,7 @@ class Drain:
     """
 
     def __init__(self, seconds: float | None = None) -> None:
-        self.seconds = seconds_of_environment(SECONDS_ENV, SECONDS) if seconds is None else seconds
+        self.seconds = seconds_of(DRAIN_ENV, SECONDS) if seconds is None else seconds
         self.begun = False
         """Whether it was told to end."""
 

@@ -7,7 +7,7 @@ import os
 logger = logging.getLogger("bentoml.foresell")
 
 
-def seconds(name: str, default: float, *, least: float = 0.0) -> float:
+def seconds_of(name: str, default: float, *, least: float = 0.0) -> float:
     """Return the seconds that a variable says; what is no such number is logged, and the default holds.
 
     Parameters

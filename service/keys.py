@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -20,8 +20,6 @@ from models.parts import canonical_json, replace_file
 from models.section import Section
 
 Scope = Literal["score", "admin"]
-SCOPES: tuple[Scope, ...] = get_args(Scope)
-KEYS_FILE = "keys.json"
 _PREFIX = "fs_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -48,9 +48,9 @@ class ErrorBody(BaseModel):
 
 
 _FAULTS = {
+    400: "The body is not UTF-8 JSON, or a number is not finite.",
     401: "The call shows no key; one is needed on any address but loopback.",
     403: "The key's scope does not reach so far.",
-    400: "The body is not UTF-8 JSON, or a number is not finite.",
     405: "The path does not take this method.",
     413: "The body is larger than 8 MiB.",
     415: "The body is not labelled application/json.",

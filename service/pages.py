@@ -15,7 +15,7 @@ from models.errors import ForesellError
 from models.messages import Message, ModelReference
 from models.prediction import Prediction
 from service.codec import encode
-from service.current import Current
+from service.current import Current, Refusal
 from service.errors import error_response
 from service.openapi import document
 
@@ -40,14 +40,6 @@ class ModelCard(Message):
     features: list[str] = Field(description="The features that it reads, in order.", examples=[["recency_days"]])
 
 
-class RefusedRelease(Message):
-    """A release that became current and is not served."""
-
-    release: str = Field(description="Its name.", examples=["r000002"])
-    code: str = Field(description="What is wrong, for programs.", examples=["corrupt_part"])
-    message: str = Field(description="What is wrong, for people.")
-
-
 class ModelsResponse(Message):
     """What the service answers from."""
 
@@ -57,7 +49,7 @@ class ModelsResponse(Message):
     customers: int = Field(description="Customers in the store.", examples=[2469])
     fingerprint: str = Field(description="Fingerprint of the features.", examples=["9f86d081884c7d65"])
     models: dict[str, ModelCard] = Field(description="What serves, by prediction.")
-    refused: RefusedRelease | None = Field(
+    refused: Refusal | None = Field(
         description="The newest release, where it must not serve and the one before serves on; null = it serves."
     )
 
@@ -115,7 +107,7 @@ def _models(current: Current) -> ModelsResponse:
         customers=len(release.store),
         fingerprint=manifest.fingerprint,
         models=cards,
-        refused=None if refusal is None else RefusedRelease(**vars(refusal)),
+        refused=refusal,
     )
 
 

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import orjson
-
 from models.errors import ForesellError
 from models.release import Releases
 from service.current import Refusal
@@ -49,7 +47,7 @@ def probe(releases: Releases, name: str, *, seconds: float = SECONDS) -> Refusal
         return _unusable(name, f"it did not open within {seconds:.0f} s; roll back")
     if child.returncode == REFUSED:
         # whatever else was printed came before
-        return Refusal(**orjson.loads(child.stdout.splitlines()[-1]))
+        return Refusal.model_validate_json(child.stdout.splitlines()[-1])
     if child.returncode:
         last_words = child.stderr.decode("utf-8", "replace")[-2_000:]
         logger.error("opening release %s ended a process with %d: %s", name, child.returncode, last_words)
@@ -59,13 +57,8 @@ def probe(releases: Releases, name: str, *, seconds: float = SECONDS) -> Refusal
     return None
 
 
-def refusal_of(name: str, error: ForesellError) -> Refusal:
-    """Return an error as what refuses a release."""
-    return Refusal(release=name, code=error.code, message=error.message)
-
-
 def _unusable(name: str, message: str) -> Refusal:
-    return refusal_of(name, ReleaseUnusableError(message))
+    return Refusal.of(name, ReleaseUnusableError(message))
 
 
 def _main(folder: str, name: str) -> int:
@@ -75,7 +68,7 @@ def _main(folder: str, name: str) -> int:
     try:
         open_release(releases.folder, releases.manifest(name))
     except ForesellError as error:
-        sys.stdout.buffer.write(orjson.dumps(vars(refusal_of(name, error))))
+        sys.stdout.write(Refusal.of(name, error).model_dump_json())
         return REFUSED
     return 0
 

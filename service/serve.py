@@ -16,7 +16,7 @@ from models.errors import AddressInUseError, ConfigError
 from models.release import Releases
 from models.settings import ServiceSettings, Settings
 from service.access import KEYS_ENV, NEEDED_ENV, is_loopback
-from service.drain import SECONDS_ENV
+from service.drain import DRAIN_ENV
 from service.errors import ServiceStartError
 from service.keys import Keys
 
@@ -90,7 +90,7 @@ def running(
     address = ServiceSettings(port=port)
     check_free(address.host, port)
     # nobody else calls it: it need not answer on when it is told to end
-    environment = service_environment(releases, home=home or bento_home(releases.parent)) | {SECONDS_ENV: "0"}
+    environment = service_environment(releases, home=home or bento_home(releases.parent)) | {DRAIN_ENV: "0"}
     with child(_command(address), environment, _CHECKOUT, port, start_seconds) as url:
         yield url
 

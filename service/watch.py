@@ -16,7 +16,7 @@ from models.release import Releases
 from models.store import Store
 from service.current import Current, Refusal
 from service.errors import ReleaseUnusableError
-from service.probe import probe, refusal_of
+from service.probe import probe
 from service.release import open_release
 
 EVERY_SECONDS = 1.0
@@ -94,11 +94,11 @@ class Watch:
                 self._left_at = self._clock()
                 logger.info("release %s serves", manifest.name)
         except ForesellError as error:
-            refusal = refusal_of(name, error)
+            refusal = Refusal.of(name, error)
         except Exception:
             logger.exception("release %s could not be opened", name)
             unusable = ReleaseUnusableError("it could not be opened; the service's log has the reason")
-            refusal = refusal_of(name, unusable)
+            refusal = Refusal.of(name, unusable)
         if refusal:
             logger.error("release %s is refused: %s", name, refusal.message)
             self.current.refuse(refusal)

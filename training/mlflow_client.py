@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from models.errors import ForesellError, TrackingError
 from models.settings import Settings
-from training.run_locks import alone
+from training.file_locks import alone
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -9,15 +9,12 @@ another container may bear too.
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from errno import ENOLCK, ENOSYS, ENOTSUP
 from pathlib import Path
 from uuid import uuid4
 
-from filelock import FileLock
+from training.file_locks import NO_LOCKS, kernel_lock
 
 _SUFFIX = ".lock"
-# what a file system without locks answers
-_NO_LOCKS = (ENOLCK, ENOSYS, ENOTSUP)
 
 
 @dataclass(frozen=True)
@@ -49,25 +46,13 @@ def held(folder: Path) -> Iterator[RunLock]:
     lock = RunLock(folder / f"{uuid4().hex}{_SUFFIX}")
     with ExitStack() as stack:
         try:
-            stack.enter_context(_kernel_lock(lock.path))
+            stack.enter_context(kernel_lock(lock.path))
         except OSError as error:
-            if error.errno not in _NO_LOCKS:
+            if error.errno not in NO_LOCKS:
                 raise
             # nobody may take for dead what cannot show that it lives
             lock.remove()
         yield lock
-
-
-@contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Wait until no other process is in the block of this file; where there are no locks nobody waits."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(_kernel_lock(path))
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-        yield
 
 
 def abandoned(folder: Path) -> Iterator[RunLock]:
@@ -75,13 +60,8 @@ def abandoned(folder: Path) -> Iterator[RunLock]:
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         with ExitStack() as stack:
             try:
-                stack.enter_context(_kernel_lock(path, timeout=0))
+                stack.enter_context(kernel_lock(path, timeout=0))
             except OSError:
                 # held (a Timeout), another user's, or without locks: not known to be free
                 continue
             yield RunLock(path)
-
-
-def _kernel_lock(path: Path, *, timeout: float = -1) -> FileLock:
-    # filelock's own way out would compare process ids and host names
-    return FileLock(path, timeout=timeout, fallback_to_soft=False)

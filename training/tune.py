@@ -88,12 +88,12 @@ class Tuning:
 
 
 def check_tunable(wanted: Sequence[Prediction], predictions: Sequence[Prediction], training: TrainingSettings) -> None:
-    """Refuse predictions that have nothing to tune, or where it does not compete.
+    """Refuse predictions that have nothing to tune, and a configuration that leaves out what would be tuned.
 
     Raises
     ------
     UnknownMethodError
-        The message names those of ``predictions`` that have.
+        The message says which of ``predictions`` have it, or what leaves it out.
     """
     if METHOD in training.without:
         raise UnknownMethodError(f"--tune looks for parameters of {METHOD}, which training.without names: take it out")

@@ -11,16 +11,9 @@ import pytest
 from models.errors import CorruptPartError
 from models.release import Releases
 from service.release import open_release
-from tests.service.releases import publish
 
 MUTATIONS = 200
 Mutation = Callable[[np.random.Generator, bytes], bytes]
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Releases:
-    """A release of our own methods: boosters, regressions and rankers."""
-    return publish(tmp_path_factory.mktemp("sound"), tmp_path_factory.mktemp("scratch"), method=0)
 
 
 def flipped(rng: np.random.Generator, content: bytes) -> bytes:

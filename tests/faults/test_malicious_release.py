@@ -11,7 +11,7 @@ import pytest
 from models.parts import MANIFEST, seal
 from models.release import Releases, ServedModel
 from service.probe import probe
-from tests.service.releases import point_at, publish
+from tests.service.releases import point_at
 
 
 class Evil:
@@ -22,11 +22,6 @@ class Evil:
 
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         return Path.touch, (self.sentinel,)
-
-
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Releases:
-    return publish(tmp_path_factory.mktemp("sound"), tmp_path_factory.mktemp("scratch"), method=0)
 
 
 def sealed_anew(releases: Releases, digest: str, scratch: Path) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from models.settings import ServiceSettings
 from service.demonstration import free_port
-from service.drain import SECONDS_ENV
+from service.drain import DRAIN_ENV
 from service.serve import _command, service_environment
 from tests.service.releases import customer_ids, publish
 
@@ -24,7 +24,7 @@ def test_calls_are_answered_until_the_service_has_said_long_enough_that_it_is_no
     releases = publish(tmp_path / "releases", tmp_path)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    environment = service_environment(releases.folder, home=tmp_path / "bentos") | {SECONDS_ENV: str(DRAIN_SECONDS)}
+    environment = service_environment(releases.folder, home=tmp_path / "bentos") | {DRAIN_ENV: str(DRAIN_SECONDS)}
     command = _command(ServiceSettings(port=port))
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -1,4 +1,5 @@
 import os
+import shutil
 import tempfile
 
 # before bentoml is imported: it makes folders in the home folder, counts its users and sets its metrics up once
@@ -23,6 +24,13 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Releases:
     folder = tmp_path_factory.mktemp("published")
     scratch = tmp_path_factory.mktemp("scratch")
     return publish(folder, scratch)
+
+
+@pytest.fixture
+def releases(published: Releases, tmp_path: Path) -> Releases:
+    """A copy of the release that may be broken."""
+    shutil.copytree(published.folder, tmp_path / "releases")
+    return Releases(tmp_path / "releases")
 
 
 def client_of(releases: Path | None, monkeypatch: pytest.MonkeyPatch) -> TestClient:

@@ -11,9 +11,9 @@ import pytest
 from models.errors import CorruptPartError, ReleaseMissingError
 from models.release import Releases
 from service.bento import build, packed
+from service.demonstration import free_port
 from service.serve import child
 from tests.service.releases import customer_ids
-from tests.service.test_serve import free_port
 
 slow = pytest.mark.slow
 

@@ -25,13 +25,6 @@ from service.release import BUNDLE_MANIFEST, OpenRelease, open_bundle, open_rele
 from tests.service.releases import CUSTOMERS, customer_ids, point_at, publish, publish_store
 
 
-@pytest.fixture
-def releases(published: Releases, tmp_path: Path) -> Releases:
-    """A copy of the release that may be broken."""
-    shutil.copytree(published.folder, tmp_path / "releases")
-    return Releases(tmp_path / "releases")
-
-
 def flip(path: Path, at: int = -2) -> None:
     content = bytearray(path.read_bytes())
     content[at] ^= 1

@@ -10,15 +10,9 @@ import pytest
 from models.errors import AddressInUseError, ReleaseMissingError
 from models.release import Releases
 from models.settings import Settings, SourceSettings
+from service.demonstration import free_port
 from service.errors import ServiceStartError
 from service.serve import check_free, running, serve, service_environment
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -13,21 +13,16 @@ from models.parts import replace_file, seal
 from models.prediction import Served
 from models.release import Releases
 from service.current import Current, Refusal
+from service.demonstration import free_port
 from service.errors import ReleaseUnusableError
 from service.probe import probe
 from service.release import open_release
 from service.serve import running
 from service.watch import AGAIN_SECONDS, PATIENCE_SECONDS, Watch
 from tests.service.releases import customer_ids, point_at, publish
-from tests.service.test_serve import free_port
+from tests.service.test_release import flip
 
 MANY = 40
-
-
-@pytest.fixture
-def releases(published: Releases, tmp_path: Path) -> Releases:
-    shutil.copytree(published.folder, tmp_path / "releases")
-    return Releases(tmp_path / "releases")
 
 
 @pytest.fixture
@@ -57,13 +52,9 @@ def watch(releases: Releases, check: Any = nobody_refuses, clock: Any = None) ->
     return Watch(Current(open_release(releases.folder)), releases, check=check, clock=clock or Clock())
 
 
-def flip(releases: Releases) -> Path:
-    """Flip a byte of the current store."""
-    path = releases.part(releases.current().store) / "features.npy"
-    content = bytearray(path.read_bytes())
-    content[-2] ^= 1
-    path.write_bytes(content)
-    return path
+def features_of(releases: Releases) -> Path:
+    """Return the features of the current store."""
+    return releases.part(releases.current().store) / "features.npy"
 
 
 def test_the_next_call_is_answered_from_the_release_that_became_current(
@@ -99,7 +90,7 @@ def test_a_broken_release_is_refused_and_named_and_the_old_one_serves_on(
     watching = watch(releases, probe)
     old = releases.pointer.read_bytes()
     publish_next("r000002")
-    flip(releases)
+    flip(features_of(releases))
     watching.look()
     assert watching.current.served("churn").release == "r000001"
     refusal = watching.current.refusal
@@ -119,11 +110,12 @@ def test_a_refused_release_is_tried_again_when_a_minute_has_passed(
     clock = Clock()
     watching = watch(releases, clock=clock)
     publish_next("r000002")
-    path = flip(releases)
+    path = features_of(releases)
+    flip(path)
     broken = path.read_bytes()
     watching.look()
     assert watching.current.refused == 1
-    flip(releases)
+    flip(path)
     assert path.read_bytes() != broken
     watching.look()
     assert watching.current.served("churn").release == "r000001"
@@ -183,7 +175,7 @@ def test_a_call_that_never_ends_does_not_hold_up_releases_for_ever(
 def test_a_release_that_is_refused_is_named_where_none_is_open(releases: Releases) -> None:
     current = Current(ReleaseMissingError("no release"))
     watching = Watch(current, releases, clock=Clock())
-    flip(releases)
+    flip(features_of(releases))
     watching.look()
     with pytest.raises(ReleaseUnusableError, match=r"release r000001 is refused: .*features\.npy has sha256"):
         current.served("churn")
@@ -267,7 +259,7 @@ def test_metrics_tell_which_release_answers_since_when_and_what_was_refused(
         assert figure(text, "foresell_store_as_of_timestamp_seconds") == 1514764800
         before = figure(text, "foresell_releases_refused_total")
         publish_next("r000002")
-        flip(releases)
+        flip(features_of(releases))
         eventually(lambda: client.get("/v1/models").json()["refused"])
         refused = client.get("/v1/models").json()["refused"]
         assert (refused["release"], refused["code"]) == ("r000002", "corrupt_part")
