@@ -69,7 +69,6 @@ class Churn(CustomerPrediction):
     request = CustomersRequest
     response = ChurnResponse
     reached = "churners"
-    answer_type = ChurnAnswer
     column_types: ClassVar[Mapping[str, pa.DataType]] = {col.LEVEL: pa.string()}
     Settings = ChurnSettings
     settings: ChurnSettings

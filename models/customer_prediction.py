@@ -1,7 +1,8 @@
 """Predictions that answer each customer by itself, from the feature row, as the probability of an event in a window."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from models import columns as col
 from models.errors import InvalidModelOutputError
 from models.examples import NOBODY, inline_customer
 from models.histories import inline_features
-from models.messages import CustomerAnswer, CustomersRequest, InlineCustomer, Row
+from models.messages import CustomersRequest, InlineCustomer, Status
 from models.methods import Method
 from models.metrics import BinaryMeasurement
 from models.prediction import (
@@ -38,8 +39,6 @@ CUT_POINT_SAMPLE = 1_000_000
 class CustomerPrediction(Prediction):
     """One row in, one row out: the shape that churn and repurchase share."""
 
-    answer_type: ClassVar[type[CustomerAnswer]]
-    """The answer for one customer; ``response`` holds a list of them."""
     batch_options = frozenset({"reasons"})
     column_types: ClassVar[Mapping[str, pa.DataType]] = {}
     """Types of the batch job's columns that ``figures`` adds; a column that is not listed holds float64."""
@@ -72,8 +71,8 @@ class CustomerPrediction(Prediction):
         """Make scores consistent over the horizons, shape (n, k)."""
         return scores
 
-    def chosen(self, request: Any, figures: Row) -> dict[str, Any]:
-        """Return the fields of one answer from its figures; ``request`` may have asked for some of them only."""
+    def chosen(self, request: Any, figures: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """Return the answers' own fields from their figures; ``request`` may have asked for some of them only."""
         return figures
 
     def accept(self, request: Any) -> None:
@@ -147,15 +146,15 @@ class CustomerPrediction(Prediction):
 
     # -- serving
 
-    def answer(self, served: Served, request: CustomersRequest) -> Any:
+    def reply(self, served: Served, request: CustomersRequest) -> dict[str, Any]:
         """Answer a request: one answer for each customer asked for, in order."""
         self.accept(request)
         customers, known = _resolve(served, request.customers)
-        columns = self._columns(served, customers, known, request.reasons)
-        answers = [
-            self._answer(request, dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)
-        ]
-        return self.response.model_construct(**served.envelope, answers=answers)
+        columns = self._columns(served, customers, known, request.reasons, partial(self.chosen, request))
+        columns[col.REASONS] = [[reason.model_dump() for reason in told] for told in columns[col.REASONS]]
+        names = tuple(columns)
+        answers = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return {**served.envelope, "answers": answers}
 
     def examples(self, served: Served) -> list[dict[str, Any]]:
         """Ask about known customers, somebody unknown, and a history sent inline."""
@@ -171,34 +170,45 @@ class CustomerPrediction(Prediction):
         types = _SHARED_TYPES | dict(self.column_types)
         return pa.table({name: pa.array(values, types.get(name, pa.float64())) for name, values in columns.items()})
 
-    def _answer(self, request: Any, row: Row) -> CustomerAnswer:
-        shared = {name: row.pop(name) for name in _SHARED_TYPES}
-        # every value is ours and already of its type: validating it again would cost more than scoring
-        return self.answer_type.model_construct(**shared, **self.chosen(request, row))
-
     def _columns(
-        self, served: Served, customers: Customers, known: NDArray[np.bool_], reasons: int
+        self,
+        served: Served,
+        customers: Customers,
+        known: NDArray[np.bool_],
+        reasons: int,
+        chosen: Callable[[dict[str, list[Any]]], dict[str, list[Any]]] = dict,
     ) -> dict[str, list[Any]]:
+        """Return the answers' fields, each of length n; ``chosen`` makes those of the prediction from its figures."""
         eligible = np.flatnonzero(known & self.eligible(customers))
-        scored = customers.take(eligible)
+        scored = customers if len(eligible) == len(customers) else customers.take(eligible)
         scores = self.score(served.fitted, scored)
-        figures = self.figures(scores, scored.as_of)
-        figures[col.PERCENTILE] = _percentiles(scores[:, self.main_output], served.cut_points)
-        status = np.where(known, "not_eligible", "unknown_customer").astype(object)
-        status[eligible] = "ok"
-        why = {
+        figures = {
+            **chosen(self.figures(scores, scored.as_of)),
+            col.PERCENTILE: _percentiles(scores[:, self.main_output], served.cut_points),
+            col.REASONS: self._reasons(served, scored, reasons),
+        }
+        status, why = self._statuses(known, eligible)
+        return {
+            col.CUSTOMER_ID: list(customers.ids),
+            col.STATUS: status,
+            col.EXPLANATION: why,
+            col.AS_OF: customers.as_of.tolist(),
+            **{name: _spread(values, eligible, known, empty=_EMPTY.get(name)) for name, values in figures.items()},
+        }
+
+    def _statuses(self, known: NDArray[np.bool_], eligible: NDArray[np.int64]) -> tuple[list[Status], list[str | None]]:
+        """Return each customer's status, and why it is not ok."""
+        if len(eligible) == len(known):
+            return ["ok"] * len(known), [None] * len(known)
+        status: list[Status] = ["not_eligible" if each else "unknown_customer" for each in known.tolist()]
+        for row in eligible.tolist():
+            status[row] = "ok"
+        why: dict[Status, str | None] = {
             "ok": None,
             "not_eligible": self.not_eligible,
             "unknown_customer": "the store has no customer of this id",
         }
-        return {
-            col.CUSTOMER_ID: list(customers.ids),
-            col.STATUS: status.tolist(),
-            col.EXPLANATION: [why[each] for each in status],
-            col.AS_OF: customers.as_of.tolist(),
-            **{name: _spread(values, eligible, len(customers)) for name, values in figures.items()},
-            col.REASONS: _spread(self._reasons(served, scored, reasons), eligible, len(customers), empty=[]),
-        }
+        return status, [why[each] for each in status]
 
     def _reasons(self, served: Served, scored: Customers, count: int) -> list[Any]:
         if not count or not len(scored):
@@ -211,6 +221,8 @@ class CustomerPrediction(Prediction):
         return next(method for method in self.candidates if method.name == name)
 
 
+_EMPTY: Mapping[str, Any] = {col.REASONS: []}
+"""What stands in a field of those who have no prediction, where it is not null."""
 _SHARED_TYPES: dict[str, pa.DataType] = {
     col.CUSTOMER_ID: pa.string(),
     col.STATUS: pa.string(),
@@ -224,16 +236,16 @@ _SHARED_TYPES: dict[str, pa.DataType] = {
 def _resolve(served: Served, asked: Sequence[str | InlineCustomer]) -> tuple[Customers, NDArray[np.bool_]]:
     """Return the feature rows of the customers asked for, and which of them are known."""
     sent = {position: item for position, item in enumerate(asked) if isinstance(item, InlineCustomer)}
-    inline = list(sent)
-    rows = served.store.rows_of([item if isinstance(item, str) else "" for item in asked])
+    ids = [item if isinstance(item, str) else item.customer_id for item in asked]
+    rows = served.store.rows_of([item if isinstance(item, str) else "" for item in asked] if sent else ids)
     features = served.store.features_at(np.maximum(rows, 0))
     as_of = np.full(len(asked), np.datetime64(served.store.as_of, "D"))
-    if inline:
+    known = rows != UNKNOWN
+    if sent:
+        inline = list(sent)
         features[inline] = inline_features(served.inline, sent, served.store.settings)
         as_of[inline] = [item.as_of for item in sent.values()]
-    known = rows != UNKNOWN
-    known[inline] = True
-    ids = [item if isinstance(item, str) else item.customer_id for item in asked]
+        known[inline] = True
     return Customers(ids, as_of, features, served.store.names), known
 
 
@@ -242,9 +254,11 @@ def _percentiles(scores: NDArray[np.float64], cut_points: NDArray[np.float64]) -
     return percentiles
 
 
-def _spread(values: Sequence[Any], rows: NDArray[np.int64], length: int, *, empty: Any = None) -> list[Any]:
+def _spread(values: list[Any], rows: NDArray[np.int64], known: NDArray[np.bool_], *, empty: Any) -> list[Any]:
     """Put the values of some rows among ``empty`` for the others."""
-    column: list[Any] = [empty] * length
+    if len(rows) == len(known):
+        return values
+    column: list[Any] = [empty] * len(known)
     for row, value in zip(rows.tolist(), values, strict=True):
         column[row] = value
     return column

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -60,12 +61,21 @@ class Customers:
         """Return one feature, shape (n,); NaN is null."""
         return self.features[:, self.names.index(name)]
 
+    def columns(self, names: tuple[str, ...]) -> Matrix:
+        """Return features in the given order, shape (n, len(names)), rows together in memory."""
+        return np.take(self.features, _positions(self.names, names), axis=1)
+
     def take(self, rows: NDArray[Any]) -> "Customers":
         """Return the given rows (indices or a mask)."""
         picked = np.flatnonzero(rows) if rows.dtype == bool else rows
         ids = [self.ids[row] for row in picked.tolist()]
         histories = self.histories and self.histories.take(picked)
         return replace(self, ids=ids, as_of=self.as_of[picked], features=self.features[picked], histories=histories)
+
+
+@lru_cache
+def _positions(names: tuple[str, ...], wanted: tuple[str, ...]) -> NDArray[np.int64]:
+    return np.array([names.index(name) for name in wanted], np.int64)
 
 
 @dataclass(frozen=True)
@@ -215,10 +225,10 @@ class Served:
     prepared: Prepared = field(default_factory=dict)
     others: Mapping[str, "Served"] = field(default_factory=dict, repr=False, compare=False)
 
-    @property
-    def envelope(self) -> dict[str, Any]:
-        """The fields that every response begins with."""
-        return dict(Envelope(model=self.model, release=self.release, as_of=self.store.as_of))
+    @cached_property
+    def envelope(self) -> Mapping[str, Any]:
+        """The fields that every reply begins with, as plain data."""
+        return Envelope(model=self.model, release=self.release, as_of=self.store.as_of).model_dump()
 
     def customers_at(self, rows: NDArray[np.int64]) -> Customers:
         """Return the store's customers at the given rows."""
@@ -411,9 +421,23 @@ class Prediction(ABC):
         """
         return {}
 
-    @abstractmethod
     def answer(self, served: Served, request: Any) -> BaseModel:
-        """Answer one typed request."""
+        """Answer one typed request with ``response``; raises what ``reply`` raises."""
+        return self.response.model_validate(self.reply(served, request))
+
+    @abstractmethod
+    def reply(self, served: Served, request: Any) -> dict[str, Any]:
+        """Answer one typed request with plain data: the fields of ``response`` as mappings, lists and what JSON holds.
+
+        Making the types of a thousand answers costs more than scoring them: the service sends this as it is.
+
+        Raises
+        ------
+        InvalidRequestError
+            The request asks for what the model does not have.
+        InvalidModelOutputError
+            A figure is not finite, or not one that the model may give.
+        """
 
     def examples(self, served: Served) -> list[dict[str, Any]]:
         """Return requests about customers of the store, as JSON: what a demonstration asks."""

@@ -15,7 +15,7 @@ from models.blend import Blend
 from models.customer_prediction import CustomerPrediction
 from models.errors import InvalidRequestError
 from models.labels import next_order
-from models.messages import CustomerAnswer, CustomersRequest, Envelope, Row
+from models.messages import CustomerAnswer, CustomersRequest, Envelope
 from models.methods import Method
 from models.metrics import RANGE, IntervalMeasurement, randomised_position
 from models.prediction import Customers, Examples, Fitted, Measurement, Scores, Task
@@ -88,7 +88,6 @@ class Repurchase(CustomerPrediction):
     request = RepurchaseRequest
     response = RepurchaseResponse
     reached = "buyers"
-    answer_type = RepurchaseAnswer
     column_types: ClassVar[Mapping[str, pa.DataType]] = dict.fromkeys(_DATES, pa.date32())
     Settings = RepurchaseSettings
     settings: RepurchaseSettings
@@ -239,17 +238,18 @@ class Repurchase(CustomerPrediction):
                 known = ", ".join(map(str, self.settings.horizons))
                 raise InvalidRequestError(f"horizon {days} was not trained; the model has {known}", field="horizons")
 
-    def chosen(self, request: RepurchaseRequest, figures: Row) -> dict[str, Any]:
+    def chosen(self, request: RepurchaseRequest, figures: dict[str, list[Any]]) -> dict[str, list[Any]]:
         """Nest the probabilities of the horizons asked for."""
         asked = request.horizons or self.settings.horizons
-        found = {days: figures[col.probability_within(days)] for days in asked}
-        dates = {name: figures[name] for name in _DATES}
-        scored = None not in found.values()
-        late = scored and dates[col.NEXT_ORDER_EXPECTED] is None
+        names = [str(days) for days in asked]
+        found = zip(*(figures[col.probability_within(days)] for days in asked), strict=True)
+        longest = self.settings.horizons[-1]
         return {
-            "probabilities": found if scored else None,
-            **dates,
-            "not_expected_within_days": self.settings.horizons[-1] if late else None,
+            "probabilities": [dict(zip(names, each, strict=True)) for each in found],
+            **{name: figures[name] for name in _DATES},
+            "not_expected_within_days": [
+                longest if expected is None else None for expected in figures[col.NEXT_ORDER_EXPECTED]
+            ],
         }
 
 

@@ -136,6 +136,8 @@ class TrackingSettings(Section):
 
 
 KeysNeeded = Literal["outside", "always", "never"]
+Ages = dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]]
+"""Hours by prediction."""
 
 
 class ServiceSettings(Section):
@@ -147,6 +149,19 @@ class ServiceSettings(Section):
         default="outside",
         description="Who needs a key (see foresell keys): outside = callers of any address but loopback; always, where "
         "a proxy on the same machine lets others in; never.",
+    )
+    prediction_log: Path | None = Field(
+        default=None,
+        description="Folder, from the workspace, of a log of what was asked and answered: personal data. Default: none "
+        "is kept.",
+    )
+    prediction_log_max_mb: int = Field(
+        default=1_024, ge=1, description="Size of that log; beyond it the oldest hours are removed."
+    )
+    stale_after_hours: Ages = Field(
+        default={},
+        description="Hours by prediction after which a release is too old to answer it, e.g. { churn = 48 }; the "
+        "others answer on. Default: no age is too old.",
     )
 
 
@@ -227,6 +242,11 @@ class Settings(BaseSettings):
     def releases(self) -> Path:
         """Folder of the releases."""
         return self.workspace / "releases"
+
+    @property
+    def prediction_log(self) -> Path | None:
+        """Folder of the prediction log; None = none is kept."""
+        return None if self.service.prediction_log is None else self.workspace / self.service.prediction_log
 
     @property
     def tracking_uri(self) -> str:

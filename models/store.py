@@ -1,11 +1,11 @@
 """The store: every customer's features at one as_of, as immutable files that all processes share by memory map."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
+from itertools import compress, pairwise
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import orjson
@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from models import columns as col
-from models.errors import NotEnoughDataError
+from models.errors import CorruptPartError, NotEnoughDataError
 from models.inline import finite
 from models.parts import canonical_json, npy_mapped, write_durably
 from models.purchases import Channels, Histories, Purchases, no_channels
@@ -25,7 +25,7 @@ UNKNOWN = -1
 _ABOUT = "store.json"
 _IDS = "ids.bin"
 _ID_ENDS = "id_ends.npy"
-_ID_HASHES = "id_hashes.npy"
+_ID_HASHES = "id_crc32.npy"
 _ID_ROWS = "id_rows.npy"
 _FEATURES = "features.npy"
 _PRODUCTS = "products.arrow"
@@ -67,7 +67,7 @@ class Store:
     channels: Channels
     _ids: NDArray[np.uint8]
     _id_ends: NDArray[np.int64]
-    _id_hashes: NDArray[np.uint64]
+    _id_hashes: NDArray[np.uint32]
     _id_rows: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -76,9 +76,17 @@ class Store:
     def rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Return each customer's row, shape (len(ids),); ``UNKNOWN`` where there is none."""
         encoded = [customer_id.encode("utf-8", "surrogatepass") for customer_id in ids]
-        hashes = np.fromiter(map(_hash, encoded), np.uint64, len(encoded))
-        starts = np.searchsorted(self._id_hashes, hashes)
-        return np.fromiter(map(self._row_of, encoded, hashes, starts), np.int64, len(encoded))
+        if len(encoded) == 1:
+            return np.array([self._row_of(encoded[0])])
+        hashes = np.fromiter(map(_hash, encoded), np.uint32, len(encoded))
+        # the last place stands in for those beyond the end, which do not have its hash
+        starts = np.minimum(np.searchsorted(self._id_hashes, hashes), len(self._id_hashes) - 1)
+        rows = np.where(self._id_hashes[starts] == hashes, self._id_rows[starts], UNKNOWN)
+        found = np.flatnonzero(rows != UNKNOWN)
+        same = self._have(rows[found], [encoded[position] for position in found.tolist()])
+        for position in found[~same].tolist():
+            rows[position] = self._row_of(encoded[position])
+        return rows
 
     def ids_at(self, rows: NDArray[np.int64]) -> list[str]:
         """Return the customer ids at the given rows."""
@@ -93,8 +101,23 @@ class Store:
         """Return what the customers at the given rows bought."""
         return Histories(self.products, self.purchases, rows, as_of)
 
-    def _row_of(self, encoded: bytes, hashed: np.uint64, start: int) -> int:
-        for position in range(start, len(self._id_hashes)):
+    def _have(self, rows: NDArray[np.int64], encoded: Sequence[bytes]) -> NDArray[np.bool_]:
+        """Say whether each row has the id, shape (len(rows),)."""
+        lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+        starts = np.where(rows > 0, self._id_ends[rows - 1], 0)
+        have: NDArray[np.bool_] = self._id_ends[rows] - starts == lengths
+        if not have.any():
+            return have
+        # the bytes of all ids of the right length, one after the other
+        begin = np.cumsum(lengths[have]) - lengths[have]
+        places = np.repeat(starts[have] - begin, lengths[have]) + np.arange(lengths[have].sum())
+        asked = np.frombuffer(b"".join(compress(encoded, have)), np.uint8)
+        have[have] = np.add.reduceat(self._ids[places] != asked, begin, dtype=np.int64) == 0
+        return have
+
+    def _row_of(self, encoded: bytes) -> int:
+        hashed = np.uint32(_hash(encoded))
+        for position in range(int(np.searchsorted(self._id_hashes, hashed)), len(self._id_hashes)):
             if self._id_hashes[position] != hashed:
                 break
             row = int(self._id_rows[position])
@@ -114,7 +137,14 @@ def open_store(folder: Path) -> Store:
     ----------
     folder : Path
         A folder that ``write_store`` made.
+
+    Raises
+    ------
+    CorruptPartError
+        Another version of Foresell made it, whose index is not ours.
     """
+    if not (folder / _ID_HASHES).exists():
+        raise CorruptPartError(f"the store {folder.name[:12]} has no {_ID_HASHES}: publish again with this version")
     about = orjson.loads((folder / _ABOUT).read_bytes())
     with pa.memory_map(str(folder / _PRODUCTS)) as file:
         products = pa.ipc.open_file(file).read_all()
@@ -222,7 +252,7 @@ def _open_channels(folder: Path, names: Sequence[str]) -> Channels:
 
 
 def _write_ids(folder: Path, encoded: list[bytes]) -> None:
-    hashes = np.fromiter(map(_hash, encoded), np.uint64, len(encoded))
+    hashes = np.fromiter(map(_hash, encoded), np.uint32, len(encoded))
     order = np.argsort(hashes, kind="stable")
     write_durably(folder / _IDS, b"".join(encoded))
     np.save(folder / _ID_ENDS, np.cumsum([len(customer_id) for customer_id in encoded], dtype=np.int64))
@@ -231,5 +261,5 @@ def _write_ids(folder: Path, encoded: list[bytes]) -> None:
 
 
 def _hash(encoded: bytes) -> int:
-    # keyed by nothing: the order of the index must be the same in every process
-    return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest(), "little")
+    # the cheapest that is the same in every process; ids that share one are told apart by their bytes
+    return crc32(encoded)

@@ -7,17 +7,19 @@ from typing import Any, Protocol, cast
 
 import anyio
 import bentoml
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import BaseModel, create_model
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models.errors import ForesellError, InvalidModelOutputError
+from models.errors import ForesellError
 from models.messages import AboutCustomers, CustomersRequest
 from models.prediction import Prediction, Served
 from service.codec import decode, encode
 from service.current import Current
 from service.errors import error_response
+from service.metrics import AnswerMetrics
 from service.pool import Deadline, Pool
+from service.prediction_log import PredictionLog
 
 SMALL_BODY_BYTES = 32 * 1024
 """Above this a body is parsed off the event loop."""
@@ -36,6 +38,8 @@ class Host(Protocol):
     pool: Pool
     queries: Pool
     deadline_seconds: float
+    answers: AnswerMetrics
+    log: PredictionLog | None
 
 
 def route_of(prediction: Prediction) -> str:
@@ -86,38 +90,37 @@ async def _answer(host: Host, name: str, body: "BaseModel | ForesellError") -> R
         if isinstance(body, ForesellError):
             raise body
         # what answers is taken once: the whole answer is of one release
-        work = partial(_work, host.current.served(name), body, deadline)
+        work = partial(_work, host.current.served(name), body, deadline, host.answers)
         pool = host.pool if isinstance(body, AboutCustomers) else host.queries
         content = work() if _is_small(body) else await pool.run(work, deadline)
+        if host.log:
+            host.log.take(name, body, content, deadline.spent)
     except ForesellError as error:
         return error_response(error)
     return Response(content, media_type="application/json")
 
 
-def _work(served: Served, request: BaseModel, deadline: Deadline) -> bytes:
-    try:
-        return encode(_answered(served, request, deadline))
-    except ValidationError as error:
-        # an answer of ours that breaks its own type is never the caller's fault
-        raise InvalidModelOutputError(
-            f"{served.prediction.name}: {error.error_count()} figures of the answer are not allowed; roll back"
-        ) from None
+def _work(served: Served, request: BaseModel, deadline: Deadline, answers: AnswerMetrics) -> bytes:
+    reply = _replied(served, request, deadline)
+    content = encode(reply)
+    answers.observe(served.prediction, reply)
+    return content
 
 
-def _answered(served: Served, request: BaseModel, deadline: Deadline) -> BaseModel:
+def _replied(served: Served, request: BaseModel, deadline: Deadline) -> dict[str, Any]:
     """Answer some customers after the others, each as if asked alone, for as long as the deadline allows."""
     if not isinstance(request, AboutCustomers) or len(request.customers) <= _part_size(request):
         deadline.check()
-        return served.prediction.answer(served, request)
+        return served.prediction.reply(served, request)
     answers: list[Any] = []
     for start, part in _parts(request, _part_size(request)):
         deadline.check()
         try:
-            response: Any = served.prediction.answer(served, part)
+            reply = served.prediction.reply(served, part)
         except ForesellError as error:
             raise _moved(error, start) from None
-        answers.extend(response.answers)
-    return cast("BaseModel", response.model_copy(update={"answers": answers}))
+        answers.extend(reply["answers"])
+    return {**reply, "answers": answers}
 
 
 def _part_size(request: AboutCustomers) -> int:

@@ -60,7 +60,7 @@ def pages(predictions: Sequence[Prediction]) -> Starlette:
 
     async def models(request: Request) -> Response:
         current: Current = request.app.state.current
-        return Response(encode(_models(current)), media_type="application/json")
+        return Response(encode(_models(current).model_dump(mode="json")), media_type="application/json")
 
     async def docs_json(request: Request) -> Response:  # noqa: ARG001
         return Response(openapi, media_type="application/json")

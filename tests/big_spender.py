@@ -63,7 +63,6 @@ class BigSpender(CustomerPrediction):
     question = "Who will spend much in the next weeks?"
     request = BigSpenderRequest
     response = BigSpenderResponse
-    answer_type = BigSpenderAnswer
     column_types: ClassVar[Mapping[str, pa.DataType]] = {CROWD: pa.string()}
     Settings = BigSpenderSettings
     settings: BigSpenderSettings
@@ -113,6 +112,6 @@ class BigSpender(CustomerPrediction):
         crowd = np.where(scores[:, 0] >= self.settings.likely, "big", "usual")
         return {col.PROBABILITY: scores[:, 0].tolist(), CROWD: crowd.tolist()}
 
-    def chosen(self, request: BigSpenderRequest, figures: dict[str, Any]) -> dict[str, Any]:
+    def chosen(self, request: BigSpenderRequest, figures: dict[str, list[Any]]) -> dict[str, list[Any]]:
         """Leave the crowd out where nobody asked for it."""
-        return figures if request.with_crowd else {**figures, CROWD: None}
+        return figures if request.with_crowd else {**figures, CROWD: [None] * len(figures[CROWD])}

@@ -13,8 +13,6 @@ from models.lookalike.messages import (
     MAX_RETURNED,
     MIN_SEEDS,
     AudienceQuery,
-    LookalikeResponse,
-    Member,
     QualityPoint,
     Trait,
 )
@@ -22,6 +20,7 @@ from models.lookalike.space import Points
 from models.lookalike.traits import traits_of
 from models.lookalike.within import allowed
 from models.messages import MAX_UNKNOWN_LISTED
+from models.plain import only_finite
 from models.prediction import Scores, Served
 from models.store import UNKNOWN
 
@@ -60,9 +59,13 @@ class Audience:
 
     @property
     def summary(self) -> dict[str, Any]:
+        """All but the people, and how many they are, ready for JSON."""
+        return {"size": len(self.rows), **self.about}
+
+    @property
+    def about(self) -> dict[str, Any]:
         """All but the people, ready for JSON."""
         return {
-            "size": len(self.rows),
             "candidates": self.candidates,
             "seeds_known": self.known,
             "seeds_unknown": list(self.unknown[:MAX_UNKNOWN_LISTED]),
@@ -130,25 +133,21 @@ def find_audience(served: Served, query: AudienceQuery, *, most: int | None = No
     )
 
 
-def response_of(served: Served, audience: Audience) -> LookalikeResponse:
-    """Return an audience as the endpoint's answer."""
+def reply(served: Served, query: AudienceQuery) -> dict[str, Any]:
+    """Answer a request with the fields of ``LookalikeResponse``.
+
+    Raises
+    ------
+    InvalidModelOutputError
+        A figure is not finite.
+    """
+    audience = find_audience(served, query, most=MAX_RETURNED)
     ids, scores = served.store.ids_at(audience.rows), audience.scores.tolist()
-    # every value is ours and already of its type: validating it again would cost more than ranking
     members = [
-        Member.model_construct(customer_id=customer_id, score=score, rank=rank)
+        {"customer_id": customer_id, "score": score, "rank": rank}
         for rank, (customer_id, score) in enumerate(zip(ids, scores, strict=True), start=1)
     ]
-    return LookalikeResponse.model_construct(
-        **served.envelope,
-        seeds_known=audience.known,
-        seeds_unknown=list(audience.unknown[:MAX_UNKNOWN_LISTED]),
-        seeds_unknown_count=len(audience.unknown),
-        candidates=audience.candidates,
-        audience=members,
-        quality=audience.quality,
-        traits=audience.traits,
-        notes=audience.notes,
-    )
+    return only_finite({**served.envelope, **audience.about, "audience": members})
 
 
 def _seeds(served: Served, query: AudienceQuery) -> tuple[Rows, tuple[str, ...]]:
@@ -200,8 +199,3 @@ def _unusual(fitted: FittedLookalike, others: int) -> list[str]:
     if not others:
         told.append("the quality is empty: all who may be in the audience are seeds, nobody is left to look for")
     return told
-
-
-def answer(served: Served, query: AudienceQuery) -> LookalikeResponse:
-    """Answer a request."""
-    return response_of(served, find_audience(served, query, most=MAX_RETURNED))

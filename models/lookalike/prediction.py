@@ -13,7 +13,7 @@ from models import columns as col
 from models.errors import InvalidRequestError, NotEnoughDataError
 from models.examples import NOBODY
 from models.labels import next_order, next_products
-from models.lookalike.answer import answer
+from models.lookalike.answer import reply
 from models.lookalike.audience import LIKES, SPEND, VECTORS, everybody_of
 from models.lookalike.fitted import FittedLookalike
 from models.lookalike.messages import LookalikeRequest, LookalikeResponse
@@ -197,9 +197,9 @@ class Lookalike(Prediction):
             LIKES: points.likes,
         }
 
-    def answer(self, served: Served, request: LookalikeRequest) -> LookalikeResponse:
+    def reply(self, served: Served, request: LookalikeRequest) -> dict[str, Any]:
         """Fit on the seeds and rank the store."""
-        return answer(served, request)
+        return reply(served, request)
 
     def table(self, served: Served, rows: NDArray[np.int64], options: BatchOptions) -> pa.Table:
         """Refuse: without seeds nobody is alike.

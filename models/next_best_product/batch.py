@@ -1,11 +1,11 @@
 """Answers as columns: the batch job's output."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
 from models import columns as col
-from models.next_best_product.messages import NextBestProductAnswer
 
 SCHEMA = pa.schema(
     {
@@ -21,29 +21,37 @@ SCHEMA = pa.schema(
         col.FALLBACK: pa.bool_(),
     }
 )
+_OF_CUSTOMER = (col.CUSTOMER_ID, col.STATUS, col.EXPLANATION, col.AS_OF)
 
 
-def as_table(answers: Sequence[NextBestProductAnswer]) -> pa.Table:
+def as_table(answers: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return a row for each product of each customer; one without any has one row of nulls.
 
     Parameters
     ----------
-    answers : sequence of NextBestProductAnswer
-        In the order wanted.
+    answers : sequence of mapping
+        The fields of ``NextBestProductAnswer``, in the order wanted.
     """
     rows = [
-        (each.customer_id, each.status, each.explanation, each.as_of, *product)
+        (*(each[name] for name in _OF_CUSTOMER), *product)
         for each in answers
-        for product in _products(each)
+        for product in _products(each["products"])
     ]
     columns = zip(*rows, strict=True) if rows else [()] * len(SCHEMA)
     return pa.table([pa.array(list(column), field.type) for column, field in zip(columns, SCHEMA, strict=True)], SCHEMA)
 
 
-def _products(answer: NextBestProductAnswer) -> list[tuple[object, ...]]:
-    if not answer.products:
-        return [(None,) * 6]
+def _products(products: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:
+    if not products:
+        return [(None,) * (len(SCHEMA) - len(_OF_CUSTOMER))]
     return [
-        (rank, each.product_id or each.category, each.name, each.score, each.reason.text, each.fallback)
-        for rank, each in enumerate(answer.products, start=1)
+        (
+            rank,
+            each["product_id"] or each["category"],
+            each["name"],
+            each["score"],
+            each["reason"]["text"],
+            each["fallback"],
+        )
+        for rank, each in enumerate(products, start=1)
     ]

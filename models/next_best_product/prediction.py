@@ -25,6 +25,7 @@ from models.next_best_product.serving import Wanted, answers, people_asked, peop
 from models.next_best_product.settings import NextBestProductSettings
 from models.next_best_product.teaching import Teaching
 from models.next_best_product.two_stage import TwoStage, TwoStageMethod, contributions
+from models.plain import only_finite
 from models.prediction import BatchOptions, Customers, Examples, Fitted, Matrix, Prediction, Scores, Served, Task
 from models.products import GROUPINGS, filled
 from models.purchases import Histories
@@ -183,18 +184,20 @@ class NextBestProduct(Prediction):
         """Return nothing: scores of different products have no percentiles in common."""
         return np.empty(0)
 
-    def answer(self, served: Served, request: NextBestProductRequest) -> NextBestProductResponse:
+    def reply(self, served: Served, request: NextBestProductRequest) -> dict[str, Any]:
         """Answer a request: one answer for each customer asked for, in order.
 
         Raises
         ------
         InvalidRequestError
             The level is not there, a filter names nothing, or nothing of the basket is known.
+        InvalidModelOutputError
+            A figure is not finite.
         """
         level, assortment = _opened(served, request.level)
         wanted, unknown = wanted_by(level, assortment, request)
         found = answers(wanted, people_asked(served, assortment, request.customers))
-        return NextBestProductResponse.model_construct(**served.envelope, unknown_products=unknown, answers=found)
+        return only_finite({**served.envelope, "unknown_products": unknown, "answers": found})
 
     def examples(self, served: Served) -> list[dict[str, Any]]:
         """Ask for a known customer, somebody unknown and a history sent inline; then complete a basket."""

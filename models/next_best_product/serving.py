@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,7 @@ from models.histories import inline_history
 from models.messages import MAX_UNKNOWN_LISTED, InlineCustomer, Row, Status
 from models.next_best_product.asking import Asked, Mode
 from models.next_best_product.assortment import Assortment
-from models.next_best_product.messages import (
-    NextBestProductAnswer,
-    NextBestProductRequest,
-    ProductReason,
-    Recommendation,
-)
+from models.next_best_product.messages import NextBestProductRequest, ProductReason
 from models.next_best_product.profiles import Events, Ints, Profiles, events_of, profiles_of, unique_events
 from models.next_best_product.reasons import PastPurchase, Rule, Why
 from models.next_best_product.recommender import Level
@@ -33,6 +29,7 @@ FEWER = {
     "basket": "no more may be recommended",
 }
 """Why there are fewer products than were asked for, by mode."""
+_NO_REASON: dict[str, Any] = dict.fromkeys(ProductReason.model_fields)
 
 
 @dataclass(frozen=True)
@@ -179,8 +176,8 @@ def wanted_by(level: Level, assortment: Assortment, request: NextBestProductRequ
     return wanted, list(dict.fromkeys(unknown))[:MAX_UNKNOWN_LISTED]
 
 
-def answers(wanted: Wanted, people: People) -> list[NextBestProductAnswer]:
-    """Return one answer for each customer, in order."""
+def answers(wanted: Wanted, people: People) -> list[dict[str, Any]]:
+    """Return the fields of one ``NextBestProductAnswer`` for each customer, in order."""
     baskets = (wanted.basket,) * len(people.ids) if wanted.mode == "basket" else ()
     asked = Asked(people.profiles, wanted.mode, wanted.allowed, baskets)
     ranked = wanted.level.rank(asked, wanted.k)
@@ -190,19 +187,18 @@ def answers(wanted: Wanted, people: People) -> list[NextBestProductAnswer]:
     ]
 
 
-def _answer(wanted: Wanted, people: People, row: int, products: list[Recommendation]) -> NextBestProductAnswer:
+def _answer(wanted: Wanted, people: People, row: int, products: list[dict[str, Any]]) -> dict[str, Any]:
     status, said = _status(people, row)
     if len(products) < wanted.k:
         fewer = f"{len(products)} of {wanted.k} products: {FEWER[wanted.mode]}"
         said = f"{said}; {fewer}" if said else fewer
-    # every value is ours and already of its type: validating it again would cost more than ranking
-    return NextBestProductAnswer.model_construct(
-        customer_id=people.ids[row],
-        status=status,
-        explanation=said,
-        as_of=people.as_of[row].astype(object),
-        products=products,
-    )
+    return {
+        "customer_id": people.ids[row],
+        "status": status,
+        "explanation": said,
+        "as_of": people.as_of[row].astype(object),
+        "products": products,
+    }
 
 
 def _status(people: People, row: int) -> tuple[Status, str | None]:
@@ -215,40 +211,38 @@ def _status(people: People, row: int) -> tuple[Status, str | None]:
     return "ok", None
 
 
-def _recommended(wanted: Wanted, item: np.int64, score: np.float64, why: Why) -> Recommendation:
-    named = wanted.assortment.name_of(int(item))
-    return Recommendation.model_construct(
-        None,
-        **named,
-        score=None if np.isnan(score) else float(score),
-        reason=_reason(wanted, int(item), why),
-        fallback=why is None,
-    )
+def _recommended(wanted: Wanted, item: np.int64, score: np.float64, why: Why) -> dict[str, Any]:
+    return {
+        **wanted.assortment.name_of(int(item)),
+        "score": None if np.isnan(score) else float(score),
+        "reason": _NO_REASON | _reason(wanted, int(item), why),
+        "fallback": why is None,
+    }
 
 
-def _reason(wanted: Wanted, item: int, why: Why) -> ProductReason:
+def _reason(wanted: Wanted, item: int, why: Why) -> dict[str, Any]:
     if isinstance(why, PastPurchase):
         text = f"bought on {_days(why.orders)}, last {_days(why.last_days)} ago"
-        return ProductReason.model_construct(kind="past_purchase", text=text, count=why.orders, last_days=why.last_days)
+        return {"kind": "past_purchase", "text": text, "count": why.orders, "last_days": why.last_days}
     if isinstance(why, Rule):
         antecedent = wanted.level.vocabulary.names[why.antecedent]
         name = wanted.assortment.name_of(why.antecedent)["name"] or antecedent
         text = (
             f"{why.confidence:.0%} of the orders with {name} hold it too, {why.lift:.1f} times as many as of all orders"
         )
-        return ProductReason.model_construct(
-            kind="rule",
-            text=text,
-            item=antecedent,
-            support=why.support,
-            confidence=why.confidence,
-            lift=why.lift,
-            lift_low=why.lift_low,
-            lift_high=why.lift_high,
-        )
+        return {
+            "kind": "rule",
+            "text": text,
+            "item": antecedent,
+            "support": why.support,
+            "confidence": why.confidence,
+            "lift": why.lift,
+            "lift_low": why.lift_low,
+            "lift_high": why.lift_high,
+        }
     share, days = wanted.level.statistics.popularity[item], WINDOWS_DAYS[POPULAR_WINDOW]
     text = f"{share:.1%} of those who ever ordered bought it in the last {days} days"
-    return ProductReason.model_construct(kind="popularity", text=text)
+    return {"kind": "popularity", "text": text}
 
 
 def _days(count: int) -> str:

@@ -125,18 +125,17 @@ def test_figures_are_empty_when_nobody_is_eligible():
     assert all(column == [] for column in figures.values())
 
 
-def figures_of(scores: np.ndarray) -> dict:
-    return {name: values[0] for name, values in REPURCHASE.figures(scores, np.array([np.datetime64(AS_OF)])).items()}
-
-
 def chosen(scores: np.ndarray, horizons: list[int] | None = None) -> dict:
-    return REPURCHASE.chosen(RepurchaseRequest(customers=["a"], horizons=horizons), figures_of(scores))
+    """Return the fields of the one answer."""
+    figures = REPURCHASE.figures(scores, np.full(len(scores), np.datetime64(AS_OF)))
+    columns = REPURCHASE.chosen(RepurchaseRequest(customers=["a"], horizons=horizons), figures)
+    return {name: value for name, (value,) in columns.items()}
 
 
 def test_probabilities_are_nested_by_the_horizons_asked_for():
-    assert chosen(CURVE)["probabilities"] == {7: 0.3, 30: 0.6, 90: 0.95}
-    assert chosen(CURVE, [30, 7])["probabilities"] == {30: 0.6, 7: 0.3}
-    assert chosen(CURVE, [90])["probabilities"] == {90: 0.95}
+    assert chosen(CURVE)["probabilities"] == {"7": 0.3, "30": 0.6, "90": 0.95}
+    assert chosen(CURVE, [30, 7])["probabilities"] == {"30": 0.6, "7": 0.3}
+    assert chosen(CURVE, [90])["probabilities"] == {"90": 0.95}
 
 
 def test_an_answer_says_how_far_it_sees_when_no_order_is_expected():
@@ -150,17 +149,18 @@ def test_an_answer_says_how_far_it_sees_when_no_order_is_expected():
 
 
 def test_nothing_is_chosen_when_there_is_no_prediction():
-    assert chosen_of_nobody() == {
-        "probabilities": None,
-        "next_order_expected": None,
-        "next_order_earliest": None,
-        "next_order_latest": None,
-        "not_expected_within_days": None,
-    }
-
-
-def chosen_of_nobody() -> dict:
-    return REPURCHASE.chosen(RepurchaseRequest(customers=["a"]), dict.fromkeys(figures_of(CURVE)))
+    figures = REPURCHASE.figures(np.empty((0, 6)), np.empty(0, "datetime64[D]"))
+    columns = REPURCHASE.chosen(RepurchaseRequest(customers=["a"]), figures)
+    assert columns == dict.fromkeys(
+        [
+            "probabilities",
+            "next_order_expected",
+            "next_order_earliest",
+            "next_order_latest",
+            "not_expected_within_days",
+        ],
+        [],
+    )
 
 
 @pytest.mark.parametrize("horizons", [[14], [7, 31], [1]])

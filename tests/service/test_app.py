@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -98,14 +99,7 @@ def test_a_figure_that_is_not_finite_is_never_sent(
 ) -> None:
     from models.churn import Churn
 
-    answer = Churn.answer
-
-    def broken(self: Churn, served: Served, request: Any) -> Any:
-        response = answer(self, served, request)
-        response.answers[0].__dict__["probability"] = float("nan")
-        return response
-
-    monkeypatch.setattr(Churn, "answer", broken)
+    monkeypatch.setattr(Churn, "adjust", lambda self, scores: np.append(scores[:-1], [[np.nan]], axis=0))
     response = client.post("/v1/churn", json={"customers": ["c000001"] * count})
     assert response.status_code == 500
     assert response.json()["error"]["code"] == "invalid_model_output"
@@ -117,7 +111,7 @@ def test_no_internals_are_shown_when_a_prediction_fails(client: TestClient, monk
     def broken(self: Churn, served: Served, request: Any) -> Any:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(Churn, "answer", broken)
+    monkeypatch.setattr(Churn, "reply", broken)
     response = client.post("/v1/churn", json={"customers": ["c000001"]})
     assert response.status_code == 500
     assert response.json()["error"]["code"] == "internal"

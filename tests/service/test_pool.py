@@ -100,14 +100,14 @@ def test_a_deadline_is_over_when_its_seconds_have_passed() -> None:
 @pytest.fixture
 def slow_churn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Make each look at customers take a tenth of a second; returns how many each look was about."""
-    answer, looks = Churn.answer, []
+    reply, looks = Churn.reply, []
 
     def slowly(self: Churn, served: Any, request: Any) -> Any:
         looks.append(len(request.customers))
         time.sleep(0.1)
-        return answer(self, served, request)
+        return reply(self, served, request)
 
-    monkeypatch.setattr(Churn, "answer", slowly)
+    monkeypatch.setattr(Churn, "reply", slowly)
     return looks
 
 

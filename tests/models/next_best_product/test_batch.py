@@ -1,3 +1,5 @@
+from typing import Any
+
 from models import columns as col
 from models.next_best_product.batch import SCHEMA, as_table
 from models.next_best_product.messages import NextBestProductAnswer, ProductReason, Recommendation
@@ -11,10 +13,10 @@ def recommended(product_id: str | None, category: str | None, score: float | Non
     )
 
 
-def answered(name: str, *products: Recommendation, explanation: str | None = None) -> NextBestProductAnswer:
+def answered(name: str, *products: Recommendation, explanation: str | None = None) -> dict[str, Any]:
     return NextBestProductAnswer(
         customer_id=name, status="ok", explanation=explanation, as_of=AS_OF, products=list(products)
-    )
+    ).model_dump()
 
 
 def test_each_product_is_a_row_and_somebody_without_any_has_one_of_nulls() -> None:
