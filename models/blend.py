@@ -8,6 +8,7 @@ whose fit finds no answer is missing: the others share what was its.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class FittedBlend:
         without = self._without
         return dict(self.trees.choices) | ({"without": without} if without else {})
 
-    @property
+    @cached_property
     def shares(self) -> Mapping[str, float]:
         """The share of each voice that there is; they add up to 1."""
         there = {name: SHARES[name] for name in self._voices}

@@ -20,6 +20,7 @@ from models.methods import MAX_EXAMPLES, check_target
 from models.parts import canonical_json
 from models.prediction import Customers, Matrix, Scores
 from models.sampling import thinned
+from models.single_row import SingleRow
 
 if TYPE_CHECKING:
     # imported where it is called: it imports scikit-learn where it finds it, two seconds that most processes never use
@@ -80,9 +81,16 @@ class FittedBoosting:
 
     def odds(self, customers: Customers) -> Scores:
         """Return the log-odds within each horizon, shape (n, k)."""
+        if len(customers) == 1:
+            features = np.ascontiguousarray(customers.features)
+            return np.array([[single.odds(features) for single in self._single_rows]])
         # one thread: waking others costs fifty times what a row costs
         columns = [booster.predict(customers.features, raw_score=True, num_threads=1) for booster in self.boosters]
         return np.column_stack(columns)
+
+    @cached_property
+    def _single_rows(self) -> Sequence[SingleRow]:
+        return [SingleRow(booster) for booster in self.boosters]
 
     def contributions(self, customers: Customers, output: int) -> Scores:
         """Return TreeSHAP contributions to the log-odds, shape (n, f).

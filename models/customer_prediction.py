@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import repeat
 from typing import Any, ClassVar
 
 import numpy as np
@@ -151,10 +152,11 @@ class CustomerPrediction(Prediction):
         self.accept(request)
         customers, known = _resolve(served, request.customers)
         columns = self._columns(served, customers, known, request.reasons, partial(self.chosen, request))
-        columns[col.REASONS] = [[reason.model_dump() for reason in told] for told in columns[col.REASONS]]
-        names = tuple(columns)
-        answers = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        return {**served.envelope, "answers": answers}
+        if request.reasons:
+            columns[col.REASONS] = [[reason.model_dump() for reason in told] for told in columns[col.REASONS]]
+        # without a loop of ours: of a thousand customers, this is what takes longest beside the score
+        rows = map(zip, repeat(tuple(columns)), zip(*columns.values(), strict=True))
+        return {**served.envelope, "answers": list(map(dict, rows))}
 
     def examples(self, served: Served) -> list[dict[str, Any]]:
         """Ask about known customers, somebody unknown, and a history sent inline."""
@@ -235,9 +237,13 @@ _SHARED_TYPES: dict[str, pa.DataType] = {
 
 def _resolve(served: Served, asked: Sequence[str | InlineCustomer]) -> tuple[Customers, NDArray[np.bool_]]:
     """Return the feature rows of the customers asked for, and which of them are known."""
-    sent = {position: item for position, item in enumerate(asked) if isinstance(item, InlineCustomer)}
-    ids = [item if isinstance(item, str) else item.customer_id for item in asked]
-    rows = served.store.rows_of([item if isinstance(item, str) else "" for item in asked] if sent else ids)
+    ids = [item for item in asked if isinstance(item, str)]
+    sent: dict[int, InlineCustomer] = {}
+    if len(ids) < len(asked):
+        sent = {position: item for position, item in enumerate(asked) if isinstance(item, InlineCustomer)}
+        ids = [item if isinstance(item, str) else item.customer_id for item in asked]
+    rows = served.store.rows_of(ids)
+    rows[list(sent)] = UNKNOWN
     features = served.store.features_at(np.maximum(rows, 0))
     as_of = np.full(len(asked), np.datetime64(served.store.as_of, "D"))
     known = rows != UNKNOWN

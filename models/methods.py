@@ -59,7 +59,7 @@ class Method(Protocol):
 
 def log_odds(probability: NDArray[Any]) -> Scores:
     """Return log(p / (1 - p)), with p kept a hair inside (0, 1)."""
-    p = np.clip(probability.astype(np.float64), 1e-9, 1 - 1e-9)
+    p = np.minimum(np.maximum(probability.astype(np.float64), 1e-9), 1 - 1e-9)
     odds: Scores = np.log(p) - np.log1p(-p)
     return odds
 

@@ -174,16 +174,7 @@ class Repurchase(CustomerPrediction):
             Whole days from as_of, 0 = on the day itself; NaN = beyond the longest horizon. Between two horizons the
             chance of a day, for those who have not come yet, is always the same.
         """
-        curve, days = self._silence(scores)
-        right = (curve > np.log1p(-share)).sum(axis=1)
-        reached = right < curve.shape[1]
-        right = np.minimum(right, curve.shape[1] - 1)
-        rows = np.arange(len(scores))
-        high, low = curve[rows, right - 1], curve[rows, right]
-        part = (high - np.log1p(-share)) / np.where(high > low, high - low, 1)
-        at = days[right - 1] + part * (days[right] - days[right - 1])
-        # within d days means on day 0 .. d - 1
-        return np.where(reached, np.maximum(np.ceil(at - 1e-9) - 1, 0), np.nan)
+        return _day_reached(*self._silence(scores), share)
 
     def _probability_within(self, scores: Scores, days: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return each customer's probability of an order within its own number of days, shape (n,)."""
@@ -216,14 +207,9 @@ class Repurchase(CustomerPrediction):
             col.probability_within(days): scores[:, self.horizons.index(days)].tolist()
             for days in self.settings.horizons
         }
-        return answered | {
-            name: _dates(as_of, self.next_order_days(scores, share))
-            for name, share in (
-                (col.NEXT_ORDER_EXPECTED, MEDIAN),
-                (col.NEXT_ORDER_EARLIEST, EARLIEST),
-                (col.NEXT_ORDER_LATEST, LATEST),
-            )
-        }
+        curve, known = self._silence(scores)
+        days = np.stack([_day_reached(curve, known, share) for share in (MEDIAN, EARLIEST, LATEST)])
+        return answered | dict(zip(_DATES, _dates(as_of, days), strict=True))
 
     def accept(self, request: RepurchaseRequest) -> None:
         """Refuse horizons that were not trained.
@@ -253,7 +239,22 @@ class Repurchase(CustomerPrediction):
         }
 
 
-def _dates(as_of: NDArray[np.datetime64], days: NDArray[np.float64]) -> list[date | None]:
-    whole = np.nan_to_num(days).astype("timedelta64[D]")
-    dates: list[date | None] = np.where(np.isnan(days), np.datetime64("NaT"), as_of + whole).tolist()
+def _day_reached(curve: Scores, known: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Return ``next_order_days`` of what ``_silence`` returns."""
+    right = (curve > np.log1p(-share)).sum(axis=1)
+    reached = right < curve.shape[1]
+    right = np.minimum(right, curve.shape[1] - 1)
+    rows = np.arange(len(curve))
+    high, low = curve[rows, right - 1], curve[rows, right]
+    part = (high - np.log1p(-share)) / np.where(high > low, high - low, 1)
+    at = known[right - 1] + part * (known[right] - known[right - 1])
+    # within d days means on day 0 .. d - 1
+    return np.where(reached, np.maximum(np.ceil(at - 1e-9) - 1, 0), np.nan)
+
+
+def _dates(as_of: NDArray[np.datetime64], days: NDArray[np.float64]) -> list[list[date | None]]:
+    """Return dates of any number of rows of days, each of n; null where the day is NaN."""
+    unknown = np.isnan(days)
+    whole = np.where(unknown, 0, days).astype("timedelta64[D]")
+    dates: list[list[date | None]] = np.where(unknown, np.datetime64("NaT"), as_of + whole).tolist()
     return dates

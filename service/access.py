@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import get_args
@@ -82,6 +83,7 @@ def is_local(scope: Scope) -> bool:
     return port is None or is_loopback(host)
 
 
+@lru_cache
 def is_loopback(address: str) -> bool:
     """Say whether an address is one that only this machine reaches."""
     try:

@@ -162,9 +162,7 @@ def repeat_orders(customers: Customers) -> tuple[Vector, Vector, Vector]:
     T : float64 array, shape (n,)
         Weeks from the first order to as_of.
     """
-    orders, recency, tenure = (
-        customers.column(name).astype(np.float64) for name in ("orders", "recency_days", "tenure_days")
-    )
+    orders, recency, tenure = customers.columns(("orders", "recency_days", "tenure_days")).T.astype(np.float64)
     # a reason sets one group to its median: the last order may then lie before the first
     between = np.maximum(tenure - recency, 0)
     return orders - 1, between / DAYS_A_WEEK, tenure / DAYS_A_WEEK

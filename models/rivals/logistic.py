@@ -61,14 +61,14 @@ class FittedLogistic:
 
     def odds(self, customers: Customers) -> Scores:
         """Return the log-odds within each horizon, shape (n, k)."""
-        x = self._standardised(_columns(customers, self.inputs))
+        x = self._standardised(customers.columns(self.inputs))
         # a sum over the last axis, not a matrix product: one row and many rows round alike
         return np.column_stack([(x * weights[:-1]).sum(axis=1) + weights[-1] for weights in self.weights])
 
     def contributions(self, customers: Customers, output: int) -> Scores:
         """Return what each feature adds to the log-odds, compared with its median, shape (n, f)."""
         usual = self._standardised(self.medians[None])
-        x = self._standardised(_columns(customers, self.inputs))
+        x = self._standardised(customers.columns(self.inputs))
         added = np.zeros((len(customers), len(customers.names)))
         added[:, [customers.names.index(name) for name in self.inputs]] = (x - usual) * self.weights[output, :-1]
         return added
@@ -120,7 +120,7 @@ class Logistic:
         taught = thinned(np.flatnonzero(~np.isnan(target).all(axis=1)), MAX_EXAMPLES)
         check_target(target[taught], horizons)
         inputs = self.inputs or _seen_in_full(customers.take(taught))
-        raw = _columns(customers.take(taught), inputs)
+        raw = customers.take(taught).columns(inputs)
         medians = medians_of(raw)
         x = sign_log(raw, medians)
         # a constant does not spread by nothing but by what its mean is rounded by
@@ -182,7 +182,3 @@ def _seen_in_full(customers: Customers) -> tuple[str, ...]:
     history = np.quantile(ordered, _MOST) if len(ordered) else 0
     windows = {name: _WINDOW.match(name) for name in customers.names}
     return tuple(name for name, window in windows.items() if window is None or int(window[1]) <= history)
-
-
-def _columns(customers: Customers, inputs: tuple[str, ...]) -> NDArray[np.float32]:
-    return np.stack([customers.column(name) for name in inputs], axis=1)
