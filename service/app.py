@@ -8,14 +8,20 @@ from models import predictions
 from models.errors import ForesellError
 from service.access import Access
 from service.bodies import Bodies, Failures
+from service.calls import Calls
 from service.current import Current, open_current, releases_folder
 from service.drain import Drain
 from service.endpoints import endpoints, route_of
 from service.environment import seconds_of
+from service.first_start import FirstStart
+from service.freshness import Freshness
 from service.guard import Guard
-from service.metrics import ReleaseMetrics
+from service.metrics import AnswerMetrics, ErrorMetrics, LogMetrics, ReleaseMetrics
+from service.metrics_folder import make_folder, use_folder
 from service.pages import SHARED_ROUTES, pages, refused
 from service.pool import Pool
+from service.prediction_log import open_log
+from service.supervisor import listen
 from service.watch import Watch
 
 DEADLINE_ENV = "FORESELL_DEADLINE_SECONDS"
@@ -28,29 +34,40 @@ class Base:
     """What every endpoint shares."""
 
     current: Current
+    # called in the process that starts the workers
+    deploy = bentoml.on_deployment(listen)
+    figures = bentoml.on_deployment(make_folder)
 
     def __init__(self) -> None:
         DRAIN.install()
-        self.current = open_current()
+        self.current = open_current(Freshness.of_environment([prediction.name for prediction in PREDICTIONS]))
         releases = releases_folder()
         metrics = ReleaseMetrics()
         metrics.tell(self.current)
+        self.answers = AnswerMetrics()
+        self.log = open_log(LogMetrics())
         self.watch = Watch(self.current, releases, told=metrics.tell) if releases else None
         if self.watch:
             self.watch.start()
+        self.first_start = FirstStart(self.current, watched=self.watch is not None)
+        self.first_start.start()
         self.pool = Pool()
         # seconds of work each, over everybody: one at a time, so that calls about customers keep their processors
         self.queries = Pool(workers=1, waiting=QUERIES_WAITING)
         self.deadline_seconds = seconds_of(DEADLINE_ENV, DEADLINE_SECONDS, least=0.1)
         _PAGES.state.current = self.current
+        _PAGES.state.host = self
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
         """Begin nothing new."""
         self.pool.close()
         self.queries.close()
+        self.first_start.stop()
         if self.watch:
             self.watch.stop()
+        if self.log:
+            self.log.close()
 
     async def __is_alive__(self) -> bool:
         """Say whether large calls could be answered; ``GET /livez`` asks, and who runs the service restarts it."""
@@ -72,9 +89,12 @@ class GuardedService(bentoml.Service):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """Return the application that a worker runs."""
+        use_folder()
         app = super().to_asgi(is_main)
         app.add_exception_handler(ForesellError, refused)
-        return Guard(app, ROUTES, Access.of_environment(), DRAIN)
+        # it keeps a timer of each call for a minute, and waits as long for a caller who went away: ours have a deadline
+        app.user_middleware = [each for each in app.user_middleware if each.cls.__name__ != "TimeoutMiddleware"]
+        return Guard(app, ROUTES, Access.of_environment(), DRAIN, ErrorMetrics())
 
 
 DRAIN = Drain()
@@ -93,4 +113,5 @@ Foresell = bentoml.service(
 )(type("Foresell", (Base,), endpoints(PREDICTIONS)))
 Foresell.add_asgi_middleware(Failures)
 Foresell.add_asgi_middleware(Bodies, paths=[route_of(prediction) for prediction in PREDICTIONS])
+Foresell.add_asgi_middleware(Calls, predictions=PREDICTIONS, state=_PAGES.state)
 Foresell.mount_asgi_app(_PAGES, path="/", name="pages")

@@ -69,19 +69,27 @@ def _input_spec(request: type[BaseModel]) -> Any:
     """Return the request type as BentoML wants it, reading bodies our way."""
 
     async def from_http_request(http: Request, serde: Any) -> "BaseModel | ForesellError":  # noqa: ARG001
-        body = await http.body()
-        try:
-            if len(body) <= SMALL_BODY_BYTES:
-                return decode(body, request)
-            return await anyio.to_thread.run_sync(decode, body, request)
-        except ForesellError as error:
-            # raised here, BentoML would log the body and answer in a shape of its own
-            return error
+        return await _read(await http.body(), request)
 
     spec = cast("Any", create_model(f"{request.__name__}Body", __base__=(bentoml.IODescriptor, request)))
     spec.from_http_request = staticmethod(from_http_request)
     spec.__root_input__ = True
     return spec
+
+
+async def answer_body(host: Host, prediction: Prediction, body: bytes) -> Response:
+    """Answer a call of a prediction's endpoint."""
+    return await _answer(host, prediction.name, await _read(body, prediction.request))
+
+
+async def _read(body: bytes, request: type[BaseModel]) -> "BaseModel | ForesellError":
+    try:
+        if len(body) <= SMALL_BODY_BYTES:
+            return decode(body, request)
+        return await anyio.to_thread.run_sync(decode, body, request)
+    except ForesellError as error:
+        # raised here, BentoML would log the body and answer in a shape of its own
+        return error
 
 
 async def _answer(host: Host, name: str, body: "BaseModel | ForesellError") -> Response:

@@ -1,0 +1,126 @@
+"""What one customer by id costs, beside the usual model servers around the same model."""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+
+from benchmarks.serving.load import Call, alternated
+from benchmarks.serving.servers import PEERS, bentoml_service, foresell, mlflow_service, mlserver
+from models.blend import FittedBlend
+from models.boosting import FittedBoosting
+from models.prediction import Served
+from service.release import OpenRelease
+
+OURS, REPURCHASE = "Foresell: churn, one id", "Foresell: repurchase, one id, every horizon"
+LEAN = "lean BentoML: echo and Booster.predict"
+CALLS = 1_600
+FEWER = 160
+"""Of what takes tens of milliseconds."""
+
+LIMITS = {
+    "BentoML, defaults: floats in the body": 0.5,
+    "BentoML, defaults: our look-up": 0.5,
+    "MLServer: floats in the body": 0.7,
+    "MLServer: our look-up": 0.7,
+    "mlflow models serve: floats in the body": 0.05,
+    "mlflow models serve: our look-up": 0.05,
+    LEAN: 1.35,
+}
+"""What churn by id may cost at most, as a share of each peer."""
+REPURCHASE_LIMIT = 1.6
+
+
+def run(releases: Path, opened: OpenRelease, work: Path, *, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Measure one call of each in alternated rounds; returns plain data."""
+    churn = opened.of("churn")
+    booster = _booster(churn, work)
+    ids = _known(churn)
+    floats = [0.0 if np.isnan(each) else float(each) for each in churn.store.features[0].tolist()]
+    environment = {
+        "FORESELL_RELEASES": str(releases.resolve()),
+        "PEER_BOOSTER": str(booster),
+        "BENTOML_HOME": str(work / "bentos"),
+        "BENTOML_DO_NOT_TRACK": "True",
+        # to the peers' advantage: a thread for each core costs a row fifty times as much
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    with ExitStack() as servers:
+        progress("starting Foresell and its peers")
+        ours = servers.enter_context(foresell(releases, work / "bentos"))
+        lean = servers.enter_context(bentoml_service("lean:Lean", environment))
+        default_floats = servers.enter_context(bentoml_service("defaults:Floats", environment))
+        default_ids = servers.enter_context(bentoml_service("defaults:Ids", environment))
+        their = servers.enter_context(mlserver(environment, work / "mlserver"))
+        flow_floats = servers.enter_context(mlflow_service(_lightgbm_model(booster, work), environment))
+        flow_ids = servers.enter_context(mlflow_service(_ids_model(work), environment))
+        progress("measuring")
+        customers = {"customers": ids}
+        tensor = {"name": "x", "shape": [1, len(floats)], "datatype": "FP32", "data": floats}
+        names = {"name": "ids", "shape": [1], "datatype": "BYTES", "data": ids}
+        spent = alternated(
+            {
+                OURS: (ours, Call.of("/v1/churn", customers, CALLS)),
+                REPURCHASE: (ours, Call.of("/v1/repurchase", customers, CALLS)),
+                "lean BentoML: echo": (lean, Call.of("/echo", customers, CALLS)),
+                LEAN: (lean, Call.of("/echo_predict", customers, CALLS)),
+                "lean BentoML: floats in the body, echoed, and Booster.predict": (
+                    lean, Call.of("/echo_floats", {"features": floats}, CALLS)
+                ),
+                "BentoML, defaults: floats in the body": (
+                    default_floats, Call.of("/predict", {"features": floats}, CALLS)
+                ),
+                "BentoML, defaults: our look-up": (default_ids, Call.of("/predict", customers, CALLS)),
+                "MLServer: floats in the body": (
+                    their, Call.of("/v2/models/floats/infer", {"inputs": [tensor]}, CALLS)
+                ),
+                "MLServer: our look-up": (their, Call.of("/v2/models/ids/infer", {"inputs": [names]}, CALLS)),
+                "mlflow models serve: floats in the body": (
+                    flow_floats, Call.of("/invocations", {"inputs": [floats]}, FEWER)
+                ),
+                "mlflow models serve: our look-up": (flow_ids, Call.of("/invocations", {"inputs": ids}, FEWER)),
+            }
+        )  # fmt: skip
+    return {"method": churn.fitted.method, "features": len(floats), "calls": {name: each.plain for name, each in spent.items()}}
+
+
+def _known(served: Served) -> list[str]:
+    """Return somebody who has a prediction."""
+    return served.known_customers(1)[:1]
+
+
+def booster_of(served: Served) -> Any:
+    """Return the booster of the prediction's first horizon; its peers have that alone."""
+    fitted = served.fitted
+    trees = fitted.trees if isinstance(fitted, FittedBlend) else fitted
+    if not isinstance(trees, FittedBoosting):
+        raise SystemExit(f"{fitted.method} serves {served.prediction.name}, which has no trees: train on another history")
+    return trees.boosters[0]
+
+
+def _booster(served: Served, work: Path) -> Path:
+    path = work / "booster.txt"
+    booster_of(served).save_model(path)
+    return path.resolve()
+
+
+def _lightgbm_model(booster: Path, work: Path) -> Path:
+    import lightgbm
+
+    path = work / "mlflow-floats"
+    if not path.exists():
+        mlflow.lightgbm.save_model(lightgbm.Booster(model_file=booster), path, pip_requirements=["lightgbm"])
+    return path
+
+
+def _ids_model(work: Path) -> Path:
+    path = work / "mlflow-ids"
+    if not path.exists():
+        code = Path(__file__).with_name("peers") / "mlflow_ids.py"
+        mlflow.pyfunc.save_model(path, python_model=str(code), pip_requirements=["mlflow"], input_example=None)
+    return path
