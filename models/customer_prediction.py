@@ -17,6 +17,7 @@ from models.histories import inline_features
 from models.messages import CustomersRequest, InlineCustomer, Status
 from models.methods import Method
 from models.metrics import BinaryMeasurement
+from models.plain import only_finite
 from models.prediction import (
     BatchOptions,
     Customers,
@@ -153,7 +154,8 @@ class CustomerPrediction(Prediction):
         customers, known = _resolve(served, request.customers)
         columns = self._columns(served, customers, known, request.reasons, partial(self.chosen, request))
         if request.reasons:
-            columns[col.REASONS] = [[reason.model_dump() for reason in told] for told in columns[col.REASONS]]
+            told = [[reason.model_dump() for reason in each] for each in columns[col.REASONS]]
+            columns[col.REASONS] = only_finite(told)
         # without a loop of ours: of a thousand customers, this is what takes longest beside the score
         rows = map(zip, repeat(tuple(columns)), zip(*columns.values(), strict=True))
         return {**served.envelope, "answers": list(map(dict, rows))}

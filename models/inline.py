@@ -100,7 +100,8 @@ class InlineFeatures:
         """
         if not histories:
             return np.empty((0, len(self._names)), dtype=np.float32)
-        incoming = self._rows(histories, as_of)
+        # every statement costs a millisecond, whether it has rows or not
+        incoming = {name: table for name, table in self._rows(histories, as_of).items() if table.num_rows}
         with self._lock:
             result = self._run(incoming)
         figures = np.column_stack([finite(result[name].to_numpy()) for name in self._names])
@@ -138,11 +139,12 @@ class InlineFeatures:
         try:
             for name in incoming:
                 run(f"INSERT INTO {name} FROM {INCOMING}_{name}")
-            # the few products that these histories name, so that the plan does not read them all
-            run(
-                f"INSERT INTO {col.PRODUCTS} BY NAME FROM {ASSORTMENT} "
-                f"SEMI JOIN {col.ORDER_LINES} USING ({col.PRODUCT_ID})"
-            )
+            if col.ORDER_LINES in incoming:
+                # the few products that these histories name, so that the plan does not read them all
+                run(
+                    f"INSERT INTO {col.PRODUCTS} BY NAME FROM {ASSORTMENT} "
+                    f"SEMI JOIN {col.ORDER_LINES} USING ({col.PRODUCT_ID})"
+                )
             return run("EXECUTE features").to_arrow_table()
         finally:
             # the tables stay empty: rows that were never committed leave nothing behind

@@ -5,17 +5,22 @@ Bytes are verified before any parser sees them: a mutated LightGBM text can kill
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from models.errors import CorruptPartError
+from models.errors import CorruptPartError, ForesellError
 
 MANIFEST = "manifest.json"
+_SAID_CHARACTERS = 200
+_NPY_HEADER = 4_096
+"""More than any of ours has."""
 
 
 def canonical_json(value: Any) -> bytes:
@@ -40,6 +45,34 @@ def npy_mapped(path: Path) -> NDArray[Any]:
     """Return the array of a npy file by memory map."""
     # a plain view: numpy's own class for maps makes every small slice ten times as dear
     return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def npy_on_disk(path: Path, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> "np.memmap[Any, Any]":
+    """Return an array of zeros that is a new npy file.
+
+    Raises
+    ------
+    OSError
+        There is no room for it. Without asking first, the first write to it would end the process with SIGBUS.
+    """
+    array: np.memmap[Any, Any] = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    with path.open("r+b") as file:
+        _take_room(file, path.stat().st_size)
+    return array
+
+
+def save_npy(path: Path, array: NDArray[Any]) -> None:
+    """Write an array as a npy file.
+
+    Raises
+    ------
+    OSError
+        There is no room for it. numpy's own error would not say why.
+    """
+    with path.open("wb") as file:
+        _take_room(file, array.nbytes + _NPY_HEADER)
+        np.save(file, array, allow_pickle=False)
+        file.truncate()
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -130,6 +163,36 @@ def verify(folder: Path, digest: str) -> tuple[str, ...]:
     for name, expected in files.items():
         _verify_file(folder, name, expected)
     return tuple(files)
+
+
+@contextmanager
+def parsing(folder: Path) -> Iterator[None]:
+    """Read a part's files in the block: whatever a parser says of bytes that nobody of ours wrote is one refusal.
+
+    Raises
+    ------
+    CorruptPartError
+        The hashes are right, and the files are still none that this version of Foresell reads.
+    """
+    try:
+        yield
+    except ForesellError:
+        raise
+    except Exception as error:
+        # numpy's parser alone raises five kinds, one of them a tokenizer's
+        said = str(error).partition("\n")[0][:_SAID_CHARACTERS]
+        raise CorruptPartError(
+            f"part {folder.name}: its files cannot be read ({type(error).__name__}: {said}); publish again or roll back"
+        ) from error
+
+
+def _take_room(file: BinaryIO, size: int) -> None:
+    """Have a file's blocks on the disk before they are written; where a system cannot, they are taken as they come."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, file.name) from None
 
 
 def _sync(path: Path) -> None:

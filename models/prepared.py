@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import CorruptPartError
-from models.parts import npy_mapped
+from models.parts import npy_mapped, npy_on_disk, parsing
 from models.prediction import Fitted, Prediction, Prepared, nameless
 from models.store import Store
 
@@ -34,7 +34,7 @@ def write_prepared(folder: Path, prediction: Prediction, fitted: Fitted, store: 
     """
 
     def on_disk(name: str, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> NDArray[Any]:
-        return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape)
+        return npy_on_disk(folder / f"{name}.npy", dtype, shape)
 
     return bool(_filled(prediction, fitted, store, on_disk))
 
@@ -59,9 +59,10 @@ def open_prepared(folder: Path, files: Sequence[str], prediction: Prediction, fi
     Raises
     ------
     CorruptPartError
-        It was made for another store, or by a version of Foresell that prepared something else.
+        It was made for another store, or by a version of Foresell that prepared something else, or cannot be read.
     """
-    arrays = {Path(name).stem: npy_mapped(folder / name) for name in files}
+    with parsing(folder):
+        arrays = {Path(name).stem: npy_mapped(folder / name) for name in files}
     for name, one in prediction.prepare(fitted, nameless(store, np.arange(1))).items():
         expected = one.dtype, (len(store), *one.shape[1:])
         found = (arrays[name].dtype, arrays[name].shape) if name in arrays else None

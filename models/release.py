@@ -121,7 +121,8 @@ class Releases:
     def _read(self, name: str) -> bytes:
         try:
             return self.manifest_path(name).read_bytes()
-        except OSError:
+        except (OSError, ValueError):
+            # the name may be any bytes that somebody wrote to the pointer: one with a zero in it is no path
             raise ReleaseMissingError(f"release {name} is not in {self.folder.name}/manifests; publish again") from None
 
     def _pointed(self) -> tuple[str, str] | None:

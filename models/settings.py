@@ -145,6 +145,9 @@ class ServiceSettings(Section):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=3000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(
+        default=1, ge=1, le=64, description="Processes that answer; they share the store. In a container leave it at 1."
+    )
     require_keys: KeysNeeded = Field(
         default="outside",
         description="Who needs a key (see foresell keys): outside = callers of any address but loopback; always, where "

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models import columns as col
 from models.errors import CorruptPartError, NotEnoughDataError
 from models.inline import finite
-from models.parts import canonical_json, npy_mapped, write_durably
+from models.parts import canonical_json, npy_mapped, npy_on_disk, parsing, save_npy, write_durably
 from models.purchases import Channels, Histories, Purchases, no_channels
 from models.settings import FeatureSettings
 
@@ -141,28 +141,29 @@ def open_store(folder: Path) -> Store:
     Raises
     ------
     CorruptPartError
-        Another version of Foresell made it, whose index is not ours.
+        Another version of Foresell made it, whose index is not ours, or its files cannot be read.
     """
     if not (folder / _ID_HASHES).exists():
         raise CorruptPartError(f"the store {folder.name[:12]} has no {_ID_HASHES}: publish again with this version")
-    about = orjson.loads((folder / _ABOUT).read_bytes())
-    with pa.memory_map(str(folder / _PRODUCTS)) as file:
-        products = pa.ipc.open_file(file).read_all()
-    return Store(
-        as_of=date.fromisoformat(about["as_of"]),
-        fingerprint=about["fingerprint"],
-        settings=FeatureSettings.model_validate(about["settings"]),
-        names=tuple(about["names"]),
-        features=npy_mapped(folder / _FEATURES),
-        products=products,
-        purchases=Purchases(**{name: npy_mapped(folder / file) for name, file in _PURCHASES.items()}),
-        # a store from before there were channels does not name any
-        channels=_open_channels(folder, about.get("channels", [])),
-        _ids=np.asarray(np.memmap(folder / _IDS, np.uint8, "r")),
-        _id_ends=npy_mapped(folder / _ID_ENDS),
-        _id_hashes=npy_mapped(folder / _ID_HASHES),
-        _id_rows=npy_mapped(folder / _ID_ROWS),
-    )
+    with parsing(folder):
+        about = orjson.loads((folder / _ABOUT).read_bytes())
+        with pa.memory_map(str(folder / _PRODUCTS)) as file:
+            products = pa.ipc.open_file(file).read_all()
+        return Store(
+            as_of=date.fromisoformat(about["as_of"]),
+            fingerprint=about["fingerprint"],
+            settings=FeatureSettings.model_validate(about["settings"]),
+            names=tuple(about["names"]),
+            features=npy_mapped(folder / _FEATURES),
+            products=products,
+            purchases=Purchases(**{name: npy_mapped(folder / file) for name, file in _PURCHASES.items()}),
+            # a store from before there were channels does not name any
+            channels=_open_channels(folder, about.get("channels", [])),
+            _ids=np.asarray(np.memmap(folder / _IDS, np.uint8, "r")),
+            _id_ends=npy_mapped(folder / _ID_ENDS),
+            _id_hashes=npy_mapped(folder / _ID_HASHES),
+            _id_rows=npy_mapped(folder / _ID_ROWS),
+        )
 
 
 def write_store(
@@ -215,9 +216,9 @@ def write_store(
     encoded = _write_features(folder, batches, customers, names)
     _write_ids(folder, encoded)
     if channels and channels.names:
-        np.save(folder / _CHANNELS, channels.bits)
+        save_npy(folder / _CHANNELS, channels.bits)
     for name, file in _PURCHASES.items():
-        np.save(folder / file, getattr(purchases, name))
+        save_npy(folder / file, getattr(purchases, name))
     with pa.OSFile(str(folder / _PRODUCTS), "wb") as file, pa.ipc.new_file(file, products.schema) as writer:
         writer.write_table(_rebuilt(products))
 
@@ -234,7 +235,7 @@ def _rebuilt(table: pa.Table) -> pa.Table:
 def _write_features(
     folder: Path, batches: Iterable[pa.RecordBatch], customers: int, names: Sequence[str]
 ) -> list[bytes]:
-    features = np.lib.format.open_memmap(folder / _FEATURES, "w+", np.float32, (customers, len(names)))
+    features = npy_on_disk(folder / _FEATURES, np.dtype(np.float32), (customers, len(names)))
     encoded: list[bytes] = []
     for batch in batches:
         block = slice(len(encoded), len(encoded) + batch.num_rows)
@@ -255,9 +256,9 @@ def _write_ids(folder: Path, encoded: list[bytes]) -> None:
     hashes = np.fromiter(map(_hash, encoded), np.uint32, len(encoded))
     order = np.argsort(hashes, kind="stable")
     write_durably(folder / _IDS, b"".join(encoded))
-    np.save(folder / _ID_ENDS, np.cumsum([len(customer_id) for customer_id in encoded], dtype=np.int64))
-    np.save(folder / _ID_HASHES, hashes[order])
-    np.save(folder / _ID_ROWS, order)
+    save_npy(folder / _ID_ENDS, np.cumsum([len(customer_id) for customer_id in encoded], dtype=np.int64))
+    save_npy(folder / _ID_HASHES, hashes[order])
+    save_npy(folder / _ID_ROWS, order)
 
 
 def _hash(encoded: bytes) -> int:

@@ -12,11 +12,11 @@ from service.calls import Calls
 from service.current import Current, open_current, releases_folder
 from service.drain import Drain
 from service.endpoints import endpoints, route_of
-from service.environment import seconds_of
+from service.environment import WORKERS_ENV, number_of, seconds_of
 from service.first_start import FirstStart
 from service.freshness import Freshness
 from service.guard import Guard
-from service.metrics import AnswerMetrics, ErrorMetrics, LogMetrics, ReleaseMetrics
+from service.metrics import LATENCY_BUCKETS, AnswerMetrics, ErrorMetrics, LogMetrics, ReleaseMetrics
 from service.metrics_folder import make_folder, use_folder
 from service.pages import SHARED_ROUTES, pages, refused
 from service.pool import Pool
@@ -105,11 +105,11 @@ _PAGES = pages(PREDICTIONS)
 Foresell = bentoml.service(
     name="foresell",
     service_class=GuardedService,
-    workers=1,
+    workers=int(number_of(WORKERS_ENV, 1, least=1, unit="processes")),
     # BentoML's largest cost by far, even at a sample rate of 0
     tracing={"excluded_urls": [".*"]},
     logging={"access": {"enabled": False}},
-    metrics={"enabled": True},
+    metrics={"enabled": True, "duration": {"buckets": LATENCY_BUCKETS}},
 )(type("Foresell", (Base,), endpoints(PREDICTIONS)))
 Foresell.add_asgi_middleware(Failures)
 Foresell.add_asgi_middleware(Bodies, paths=[route_of(prediction) for prediction in PREDICTIONS])

@@ -15,6 +15,7 @@ from models.prediction import Served
 from models.release import Manifest, Releases
 from models.store import Store
 from service.errors import ReleaseUnusableError
+from service.freshness import Freshness
 from service.release import OpenRelease, open_bundle, open_release
 
 RELEASES_ENV = "FORESELL_RELEASES"
@@ -47,10 +48,13 @@ class Current:
     ----------
     release : OpenRelease or ForesellError
         The outcome of opening it.
+    freshness : Freshness, optional
+        How old it may be; default: of any age.
     """
 
-    def __init__(self, release: "OpenRelease | ForesellError") -> None:
+    def __init__(self, release: "OpenRelease | ForesellError", freshness: Freshness | None = None) -> None:
         self._release = release
+        self._freshness = freshness or Freshness({})
         self.refusal: Refusal | None = None
         """The newest release, where it was refused and the one before serves on."""
         self.refused = 0
@@ -76,9 +80,11 @@ class Current:
         Raises
         ------
         ForesellError
-            There is no open release, or it has no such prediction.
+            There is no open release, it has no such prediction, or it is too old for it.
         """
-        return self.release.of(prediction)
+        release = self.release
+        self._freshness.check(prediction, release.manifest)
+        return release.of(prediction)
 
     def answers(self, manifest: Manifest) -> bool:
         """Say whether this very release is the open one."""
@@ -118,18 +124,22 @@ def releases_folder() -> Releases | None:
     return Releases(Path(folder)) if folder else None
 
 
-def open_current() -> Current:
+def open_current(freshness: Freshness | None = None) -> Current:
     """Open what the environment names; never raises, so that a broken release leaves a process that can say so."""
+    return Current(_opened(), freshness)
+
+
+def _opened() -> "OpenRelease | ForesellError":
     try:
         release = _find()
     except ForesellError as error:
         logger.error("not ready: %s", error.message)
-        return Current(error)
+        return error
     except Exception:
         logger.exception("not ready: the release could not be opened")
-        return Current(ReleaseUnusableError("the release could not be opened; the service's log has the reason"))
+        return ReleaseUnusableError("the release could not be opened; the service's log has the reason")
     logger.info("release %s is open: %s", release.manifest.name, ", ".join(release.served))
-    return Current(release)
+    return release
 
 
 def _find() -> OpenRelease:

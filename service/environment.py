@@ -3,12 +3,27 @@
 import logging
 import math
 import os
+from collections.abc import Mapping
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from models.settings import Ages
+
+WORKERS_ENV = "FORESELL_WORKERS"
+"""Processes that answer."""
 
 logger = logging.getLogger("bentoml.foresell")
+_AGES: TypeAdapter[dict[str, float]] = TypeAdapter(Ages)
 
 
 def seconds_of(name: str, default: float, *, least: float = 0.0) -> float:
-    """Return the seconds that a variable says; what is no such number is logged, and the default holds.
+    """Return the seconds that a variable says; see ``number_of``."""
+    return number_of(name, default, least=least, unit="seconds")
+
+
+def number_of(name: str, default: float, *, least: float, unit: str) -> float:
+    """Return the number that a variable says; what is no such number is logged, and the default holds.
 
     Parameters
     ----------
@@ -18,6 +33,8 @@ def seconds_of(name: str, default: float, *, least: float = 0.0) -> float:
         Where it is not set.
     least : float
         What it must not be below.
+    unit : str
+        What is counted, for the log.
     """
     told = os.environ.get(name)
     if told is None:
@@ -27,6 +44,23 @@ def seconds_of(name: str, default: float, *, least: float = 0.0) -> float:
     except ValueError:
         found = math.nan
     if not least <= found < math.inf:
-        logger.error("%s = %r is not a number of seconds, %g or more: %g is used", name, told[:20], least, default)
+        logger.error("%s = %r is not a number of %s, %g or more: %g is used", name, told[:20], unit, least, default)
         return default
     return found
+
+
+def ages_of(name: str) -> Mapping[str, float]:
+    """Return the hours by prediction that a variable says as JSON; what says none is logged, and nothing holds."""
+    told = os.environ.get(name)
+    if told is None:
+        return {}
+    try:
+        return _AGES.validate_json(told)
+    except ValidationError:
+        logger.error('%s = %r is not hours by prediction, such as {"churn": 48}: no age is too old', name, told[:100])
+        return {}
+
+
+def as_environment(ages: Mapping[str, float]) -> str:
+    """Return hours by prediction as ``ages_of`` reads them."""
+    return orjson.dumps(dict(ages)).decode()

@@ -41,6 +41,13 @@ class MethodNotAllowedError(ForesellError, ValueError):
     code = "method_not_allowed"
 
 
+class BodyTooSlowError(ForesellError, TimeoutError):
+    """The body did not come as fast as any caller can send it."""
+
+    status = 408
+    code = "body_too_slow"
+
+
 class BodyTooLargeError(ForesellError, ValueError):
     """The body is larger than any call may send."""
 
@@ -67,6 +74,13 @@ class DeadlineExceededError(ForesellError, TimeoutError):
 
     status = 504
     code = "deadline_exceeded"
+
+
+class FeaturesStaleError(ForesellError, RuntimeError):
+    """The release is older than whoever runs the service lets it be for this prediction."""
+
+    status = 503
+    code = "features_stale"
 
 
 class ReleaseUnusableError(ForesellError, RuntimeError):

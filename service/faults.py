@@ -52,7 +52,7 @@ def _located(detail: Mapping[str, Any], body: Any) -> Fault:
         # what is missing is the last of its path and in no object; anything else that is in none is a tag
         elif detail["type"] != "missing" or part != detail["loc"][-1]:
             continue
-        path.append(str(part))
+        path.append(_cut(str(part)))
     return tuple(path), _message(detail), detail
 
 
@@ -77,5 +77,8 @@ def _shown(branch: list[Fault], path: tuple[str, ...]) -> str:
     value = detail["input"]
     if detail["type"] in ("missing", "extra_forbidden") or not isinstance(value, str | int | float):
         return ""
-    shown = repr(value)
-    return f"; got {shown}" if len(shown) <= SHOWN_CHARACTERS else f"; got {shown[:SHOWN_CHARACTERS]}..."
+    return f"; got {_cut(repr(value))}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

@@ -1,7 +1,8 @@
 """The outermost ASGI layer: names each call, lets in who may, and gives every error the one shape, whoever made it."""
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextvars import ContextVar
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -25,6 +26,11 @@ UNKNOWN_PATH = "/unknown"
 REQUEST_ID = "x-request-id"
 ID_KEY = "foresell.request_id"
 """Where the call's name is in the ASGI scope."""
+REQUEST_NAME: ContextVar[str] = ContextVar("foresell_request_name", default="")
+"""The name of the call at work, for what is too deep inside to see the scope."""
+
+Refused = Callable[[str, str], None]
+"""Is told the path and the code of each error that goes out."""
 _MAX_ID = 128
 _KEPT_HEADERS = ("allow", "retry-after", "connection", "www-authenticate")
 _MEANINGS = {
@@ -48,13 +54,23 @@ class Guard:
         Who may call.
     drain : Drain
         Whether the end is near: connections are then not kept, so that none is cut between two calls.
+    refused : callable, optional
+        Is told of each error that goes out.
     """
 
-    def __init__(self, app: ASGIApp, routes: Mapping[str, Collection[str]], access: Access, drain: Drain) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        routes: Mapping[str, Collection[str]],
+        access: Access,
+        drain: Drain,
+        refused: Refused = lambda *_: None,
+    ) -> None:
         self.app = app
         self.routes = routes
         self.access = access
         self.drain = drain
+        self.refused = refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call."""
@@ -65,18 +81,20 @@ class Guard:
             await self.app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        path = scope["path"] if scope["path"] in self.routes else UNKNOWN_PATH
+        REQUEST_NAME.set(request_id)
         if self.drain.begun:
             send = _closing(send)
         refusal = self.access.refusal(scope)
         if refusal:
+            self.refused(path, refusal.code)
             response = error_response(refusal)
             response.headers[REQUEST_ID] = request_id
             if refusal.status == UnauthorizedError.status:
                 response.headers["www-authenticate"] = "Bearer"
             await response(scope, receive, send)
             return
-        path = scope["path"] if scope["path"] in self.routes else UNKNOWN_PATH
-        answer = _Answer(send, request_id, self._refusal(scope))
+        answer = _Answer(send, request_id, self._refusal(scope), lambda code: self.refused(path, code))
         await self.app({**scope, "path": path, ID_KEY: request_id}, receive, answer.send)
 
     def _refusal(self, scope: Scope) -> ForesellError:
@@ -101,10 +119,11 @@ def _closing(send: Send) -> Send:
 class _Answer:
     """Passes an answer on; replaces an error that is not in our shape."""
 
-    def __init__(self, send: Send, request_id: str, refusal: ForesellError) -> None:
+    def __init__(self, send: Send, request_id: str, refusal: ForesellError, refused: Callable[[str], None]) -> None:
         self.request_id = request_id
         self._send = send
         self._refusal = refusal
+        self._refused = refused
         self._held: Message | None = None
         self._replaced = False
 
@@ -118,9 +137,12 @@ class _Answer:
                 return
         elif self._held is not None:
             start, self._held = self._held, None
-            if not message.get("body", b"").startswith(ERROR_PREFIX):
+            body: bytes = message.get("body", b"")
+            if not body.startswith(ERROR_PREFIX):
                 await self._replace(start["status"], Headers(raw=start["headers"]))
                 return
+            # what is ours begins with the code, and the code is one of a few
+            self._refused(body[len(ERROR_PREFIX) + 1 : body.index(b'"', len(ERROR_PREFIX) + 1)].decode())
             await self._send(start)
         await self._send(message)
 
@@ -128,9 +150,11 @@ class _Answer:
         self._replaced = True
         kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers} | {REQUEST_ID: self.request_id}
         if status in (404, 405):
-            content = error_body(self._refusal.code, self._refusal.message)
+            code, meaning = self._refusal.code, self._refusal.message
         else:
-            content = error_body(*_MEANINGS.get(status, INTERNAL))
+            code, meaning = _MEANINGS.get(status, INTERNAL)
+        self._refused(code)
+        content = error_body(code, meaning)
         response = Response(content, status, kept, media_type="application/json")
         await self._send({"type": "http.response.start", "status": status, "headers": response.raw_headers})
         await self._send({"type": "http.response.body", "body": content})

@@ -52,12 +52,13 @@ _FAULTS = {
     401: "The call shows no key; one is needed on any address but loopback.",
     403: "The key's scope does not reach so far.",
     405: "The path does not take this method.",
+    408: "The body was not there in time: 10 seconds unless configured otherwise.",
     413: "The body is larger than 8 MiB.",
     415: "The body is not labelled application/json.",
-    422: "The body is JSON but not what the schema asks for; `field` says where.",
+    422: "The body is JSON but asks for what the schema, or this release, does not have; `field` says where.",
     429: "Too many large calls at once; Retry-After says in how many seconds to come again.",
     500: "Something failed in the service; nothing of it is shown.",
-    503: "No verified release is open, or it does not have this prediction.",
+    503: "No verified release is open, or it does not have this prediction, or it is too old for it.",
     504: "The answer took too long.",
 }
 _KEY: Json = {
@@ -69,8 +70,8 @@ _REQUEST_ID: Json = {
     "name": "X-Request-Id",
     "in": "header",
     "required": False,
-    "description": "Name of the call, up to 128 printable ASCII characters; one is made where there is none.",
-    "schema": {"type": "string", "maxLength": 128},
+    "description": "Name of the call; where it is not 1 to 128 printable ASCII characters, one is made in its place.",
+    "schema": {"type": "string"},
     "example": "crm-42",
 }
 
@@ -86,7 +87,7 @@ def document(predictions: Sequence[Prediction], models: type[BaseModel]) -> Json
         The answer of ``GET /v1/models``.
     """
     schemas = _schemas([ErrorBody, models], predictions)
-    paths: Json = {f"/v1/{prediction.name}": {"post": _scoring(prediction)} for prediction in predictions}
+    paths: Json = {f"/v1/{prediction.name}": {"post": _scoring(prediction, schemas)} for prediction in predictions}
     paths["/v1/models"] = {"get": _get("models", "What serves: versions, evidence, features.", _ref(models), (503,))}
     return {
         "openapi": "3.1.0",
@@ -101,17 +102,21 @@ def document(predictions: Sequence[Prediction], models: type[BaseModel]) -> Json
     }
 
 
-def _scoring(prediction: Prediction) -> Json:
+def _scoring(prediction: Prediction, schemas: Mapping[str, Json]) -> Json:
+    schema = _ref(prediction.request)
     return {
         "operationId": prediction.name.replace("-", "_"),
         "summary": prediction.question,
         "tags": ["predictions"],
         "parameters": [_REQUEST_ID],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _ref(prediction.request)}}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": schema, "example": _example(schema, schemas)}},
+        },
         "responses": _responses(
             "The answers, in the order asked.",
             _ref(prediction.response),
-            (400, 401, 405, 413, 415, 422, 429, 500, 503, 504),
+            (400, 401, 405, 408, 413, 415, 422, 429, 500, 503, 504),
         ),
     }
 

@@ -49,6 +49,11 @@ class Deadline:
         """Seconds that are left, 0 where none are."""
         return max(0.0, self.began + self.seconds - self.clock())
 
+    @property
+    def spent(self) -> float:
+        """Seconds since the call began."""
+        return self.clock() - self.began
+
     def check(self) -> None:
         """Refuse to go on when it is over.
 

@@ -12,13 +12,17 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+from models import predictions
 from models.errors import AddressInUseError, ConfigError
 from models.release import Releases
 from models.settings import ServiceSettings, Settings
 from service.access import KEYS_ENV, NEEDED_ENV, is_loopback
 from service.drain import DRAIN_ENV
+from service.environment import WORKERS_ENV, as_environment
 from service.errors import ServiceStartError
+from service.freshness import STALE_ENV
 from service.keys import Keys
+from service.prediction_log import LOG_ENV, MAX_MB_ENV
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -43,15 +47,17 @@ def serve(settings: Settings) -> None:
     AddressInUseError
         Another process listens on the address.
     ConfigError
-        Keys are needed, and there are none.
+        Keys are needed, and there are none; or an age is set for something that is no prediction.
     """
     Releases(settings.releases).current()
     keys = Keys(settings.keys)
     _check_keys(settings.service, keys)
+    _check_ages(settings)
     check_free(settings.service.host, settings.service.port)
     environment = service_environment(settings.releases, home=bento_home(settings.workspace)) | {
         KEYS_ENV: str(keys.path.resolve()),
         NEEDED_ENV: settings.service.require_keys,
+        **_asked_for(settings),
     }
     # the same process from here on, so that a signal to it is a signal to BentoML
     os.chdir(_CHECKOUT)
@@ -60,7 +66,7 @@ def serve(settings: Settings) -> None:
 
 @contextmanager
 def running(
-    releases: Path, port: int, *, home: Path | None = None, start_seconds: float = START_SECONDS
+    releases: Path, port: int, *, home: Path | None = None, start_seconds: float = START_SECONDS, workers: int = 1
 ) -> Iterator[str]:
     """Run the service on 127.0.0.1 as a child process until the block ends.
 
@@ -74,6 +80,8 @@ def running(
         Where BentoML keeps its files; default: ``bentos`` beside the releases.
     start_seconds : float
         How long it may take to become ready.
+    workers : int
+        Processes that answer.
 
     Yields
     ------
@@ -90,7 +98,10 @@ def running(
     address = ServiceSettings(port=port)
     check_free(address.host, port)
     # nobody else calls it: it need not answer on when it is told to end
-    environment = service_environment(releases, home=home or bento_home(releases.parent)) | {DRAIN_ENV: "0"}
+    environment = service_environment(releases, home=home or bento_home(releases.parent)) | {
+        DRAIN_ENV: "0",
+        WORKERS_ENV: str(workers),
+    }
     with child(_command(address), environment, _CHECKOUT, port, start_seconds) as url:
         yield url
 
@@ -173,6 +184,31 @@ def _check_keys(address: ServiceSettings, keys: Keys) -> None:
         f"nobody has a key to call {address.host} with (service.require_keys = {needed!r}): run foresell keys add "
         'NAME, or set service.require_keys = "never"'
     )
+
+
+def _check_ages(settings: Settings) -> None:
+    known = [prediction.name for prediction in predictions()]
+    for name in settings.service.stale_after_hours:
+        if name not in known:
+            raise ConfigError(
+                f"service.stale_after_hours: there is no prediction {name!r}; there are {', '.join(known)}"
+            )
+
+
+def _asked_for(settings: Settings) -> dict[str, str]:
+    """Return what the configuration asks of the service beyond answers; what it leaves open the environment may set."""
+    service = settings.service
+    environment = {}
+    if service.workers > 1:
+        environment[WORKERS_ENV] = str(service.workers)
+    if service.stale_after_hours:
+        environment[STALE_ENV] = as_environment(service.stale_after_hours)
+    if settings.prediction_log:
+        environment |= {LOG_ENV: str(settings.prediction_log), MAX_MB_ENV: str(service.prediction_log_max_mb)}
+    elif os.environ.get(LOG_ENV):
+        # from where the command was called, not from where the service runs
+        environment[LOG_ENV] = str(Path(os.environ[LOG_ENV]).resolve())
+    return environment
 
 
 def _resolved(host: str) -> str:

@@ -24,6 +24,7 @@ from models.store import UNKNOWN, open_store
 from training.wording import counted, place_of
 
 _STORE = "store.json"
+_SHOWN = 10  # hours of the prediction log that are named at most
 _COMPRESSED = (".gz", ".zip", ".zst", ".bz2", ".xz")
 
 
@@ -34,7 +35,7 @@ class Holder:
     Parameters
     ----------
     kind : str
-        source, release, service, bento, file, log or training runs.
+        source, release, service, bento, file, prediction log, log or training runs.
     path : str
         Where, relative to the workspace where it is in there.
     holds : str
@@ -69,6 +70,7 @@ def holders(settings: Settings, ids: Collection[str], *, bentos: Path) -> tuple[
         *_releases(settings, ids),
         *_bentos(settings, ids, bentos),
         *_files(settings, ids, bentos),
+        *_prediction_log(settings, ids),
         *_logs(settings, ids, bentos),
         _runs(settings),
     )
@@ -170,10 +172,40 @@ def _files(settings: Settings, ids: Collection[str], bentos: Path) -> Iterator[H
             yield Holder("file", place_of(path, settings), counted(rows, "row", "rows"), step)
 
 
+def _prediction_log(settings: Settings, ids: Collection[str]) -> Iterator[Holder]:
+    folder = settings.prediction_log
+    if folder is None:
+        return
+    wanted = pa.array(sorted(ids), pa.string())
+    rows = 0
+    hours: dict[str, None] = {}
+    for path in sorted(folder.glob("hour=*/*.parquet")):
+        try:
+            found = sum(_count(column, wanted) for column in _customers(path))
+        except FileNotFoundError:
+            # the service keeps the log small
+            continue
+        except (pa.ArrowException, OSError):
+            found = 0
+            hours[path.parent.name] = None
+        if found:
+            rows += found
+            hours[path.parent.name] = None
+    if hours:
+        more = f" and {len(hours) - _SHOWN:,} more" if len(hours) > _SHOWN else ""
+        yield Holder(
+            "prediction log",
+            place_of(folder, settings),
+            counted(rows, "row", "rows"),
+            f"delete them, or the hours: {', '.join([*hours][:_SHOWN])}{more}; a service that runs writes what it "
+            "still has of them within a minute",
+        )
+
+
 def _walk(settings: Settings, bentos: Path) -> Iterator[Path]:
     """Give every file of the workspace that is neither a source nor kept by a command."""
     workspace = settings.workspace
-    own = {settings.tables.parent, settings.releases, workspace / "mlruns", bentos}
+    own = {settings.tables.parent, settings.releases, workspace / "mlruns", bentos, settings.prediction_log}
     sources = {workspace / entry.path for entry in settings.source.tables.values() if entry.path} - {workspace}
     for folder, names, files in os.walk(workspace):
         here = Path(folder)

@@ -32,6 +32,8 @@ _ENVIRONMENT = {
 # MLflow's page opens an experiment without it as one about language models
 _MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 _NOISY = ("mlflow", "alembic")
+# logs a page for each error of a database that it raises as well
+_TRACEBACKS = "mlflow.store.db.utils"
 _SQLITE = "sqlite:///"
 _OPENING = ".opening.lock"
 
@@ -46,6 +48,7 @@ def quiet_mlflow() -> ModuleType:
         importlib.import_module("mlflow.pyfunc")
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger(_TRACEBACKS).setLevel(logging.CRITICAL)
     return mlflow
 
 

@@ -1,8 +1,8 @@
 """Promotion: a challenger earns the champion's place on paired validation losses, or is refused with the table."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from models.errors import (
     ConcurrentChangeError,
     ContractError,
     NotConvergedError,
+    TrackingError,
     UnknownMethodError,
 )
 from models.metrics import bootstrap
@@ -155,8 +156,10 @@ def promote(
         artifact = trainer.artifact(evidence["method"], trainer.plan.end, evidence["choices"])
         served = _register(tracker, artifact, challenger)
         make_champion(tracker, served, expected=champion)
-        tracker.delete_alias(name, CHALLENGER)
-    return Promoted(tracker.version(name, served.version), table, _warnings(evidence))
+        # it serves from now on: a registry that goes away here must not make that look refused
+        with suppress(TrackingError):
+            tracker.delete_alias(name, CHALLENGER)
+    return Promoted(replace(served, aliases=(CHAMPION,)), table, _warnings(evidence))
 
 
 def promote_served(tracker: Tracker, workspace: Path, version: Version) -> Promoted:

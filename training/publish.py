@@ -17,7 +17,7 @@ from models.artifact import Artifact, check_fingerprint, load_artifact
 from models.errors import ConcurrentChangeError, CorruptPartError, ModelMissingError
 from models.features import catalogue, features, fingerprint
 from models.messages import ModelReference
-from models.parts import replace_file, seal, sync_folder, verify
+from models.parts import replace_file, seal, sync_files, sync_folder, verify
 from models.prediction import Prediction
 from models.prepared import write_prepared
 from models.release import Manifest, Releases, ServedModel
@@ -156,6 +156,8 @@ def sweep(releases: Releases, *, keep: int) -> None:
     for part in releases.parts.iterdir():
         if part.is_dir() and part.name not in named:
             shutil.rmtree(part)
+    for draft in (*releases.folder.glob(".current.*"), *releases.manifests.glob(".r*.json.*")):
+        draft.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -210,6 +212,7 @@ def _keep_artifact(settings: Settings, tracker: Tracker, releases: Releases, ver
     digest = tracker.artifact_digest(version.run_id)
     artifact = load_artifact(downloaded, digest)
     check_fingerprint(artifact, fingerprint(settings.models.features), of="this version with its configuration")
+    sync_files(downloaded)
     _put(downloaded, releases.part(digest))
     shutil.rmtree(draft, ignore_errors=True)
     return digest

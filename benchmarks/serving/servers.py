@@ -27,10 +27,10 @@ MLSERVER = ("mlserver==1.7.1", "mlserver-lightgbm==1.7.1")
 
 
 @contextmanager
-def foresell(releases: Path, home: Path) -> Iterator[Server]:
+def foresell(releases: Path, home: Path, *, workers: int = 1) -> Iterator[Server]:
     """Run the service as ``foresell serve`` does."""
     port, before = free_port(), psutil.Process().children()
-    with running(releases, port, home=home, start_seconds=START_SECONDS):
+    with running(releases, port, home=home, start_seconds=START_SECONDS, workers=workers):
         yield Server(port, started(before))
 
 

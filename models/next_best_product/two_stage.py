@@ -16,7 +16,7 @@ import orjson
 from numpy.typing import NDArray
 
 from models.boosting import PARAMETERS
-from models.errors import NotEnoughDataError
+from models.errors import InvalidModelOutputError, NotEnoughDataError
 from models.next_best_product.affinity import Affinity
 from models.next_best_product.arrays import array_parts, from_parts
 from models.next_best_product.asking import NOT_SCORED, Asked, Mode, scored_only
@@ -139,6 +139,9 @@ class _Ranked:
         if len(found.row):
             # one thread: waking others costs more than the rows of a customer
             taught = np.asarray(self.ranker.predict(found.features, num_threads=1))
+            # what is not a number would pass for not scored, and popular products for the answer
+            if not np.isfinite(taught).all():
+                raise InvalidModelOutputError("next-best-product: a probability is not a number; roll the release back")
             # fewer of what was not bought taught than there are: their odds are put right
             scores[found.row, found.item] = taught * NEGATIVES / (1 - taught * (1 - NEGATIVES))
         return scores

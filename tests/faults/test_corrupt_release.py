@@ -8,9 +8,12 @@ import lightgbm
 import numpy as np
 import pytest
 
-from models.errors import CorruptPartError
+from models.errors import CorruptPartError, ReleaseMissingError
 from models.release import Releases
+from service.current import Current, Refusal
 from service.release import open_release
+from service.watch import Watch
+from tests.service.releases import point_at
 
 MUTATIONS = 200
 Mutation = Callable[[np.random.Generator, bytes], bytes]
@@ -80,3 +83,51 @@ def test_each_file_of_a_release_is_needed(sound: Releases, tmp_path: Path) -> No
             open_release(releases.folder)
         hidden.rename(path)
     open_release(releases.folder)
+
+
+def test_no_mutation_of_the_pointer_or_the_manifest_opens_anything_else(sound: Releases, tmp_path: Path) -> None:
+    releases = Releases(shutil.copytree(sound.folder, tmp_path / "releases"))
+    manifest = releases.current()
+    rng = np.random.default_rng(5)
+    refused = 0
+    for number in range(MUTATIONS):
+        path = (releases.pointer, releases.manifest_path(manifest.name))[number % 2]
+        content = path.read_bytes()
+        changed = MUTATED[number // 2 % len(MUTATED)](rng, content)
+        assert changed != content
+        path.write_bytes(changed)
+        try:
+            # blanks at the end of the pointer are no other release
+            assert releases.current() == manifest
+        except (CorruptPartError, ReleaseMissingError):
+            refused += 1
+        path.write_bytes(content)
+    assert refused > 0.95 * MUTATIONS
+
+
+def nobody_refuses(releases: Releases, name: str) -> Refusal | None:
+    return None
+
+
+def test_the_last_good_release_serves_on_whatever_is_corrupt_in_the_next(sound: Releases, tmp_path: Path) -> None:
+    releases = Releases(shutil.copytree(sound.folder, tmp_path / "releases"))
+    manifest, files = releases.current(), files_of(releases)
+    watching = Watch(Current(open_release(sound.folder)), releases, check=nobody_refuses)
+    rng = np.random.default_rng(6)
+    for number in range(12):
+        name = f"r{number + 2:06d}"
+        point_at(releases, manifest.store, dict(manifest.predictions), name)
+        path = files[rng.integers(len(files))]
+        content = path.read_bytes()
+        path.write_bytes(MUTATED[number % len(MUTATED)](rng, content))
+        watching.look()
+        refusal = watching.current.refusal
+        assert refusal is not None
+        assert (refusal.release, refusal.code) == (name, "corrupt_part")
+        assert watching.current.refused == number + 1
+        assert watching.current.served("churn").release == manifest.name
+        path.write_bytes(content)
+    point_at(releases, manifest.store, dict(manifest.predictions), "r000099")
+    watching.look()
+    assert watching.current.served("churn").release == "r000099"
+    assert watching.current.refusal is None

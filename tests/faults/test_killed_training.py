@@ -1,4 +1,4 @@
-"""A training that is killed half-way: nothing serves, the next command says so of its run, the next run is clean."""
+"""Row 25 of what is promised: a killed training serves nothing, its run is FAILED, the next has the same artifact."""
 
 import json
 import subprocess

@@ -11,6 +11,7 @@ import pytest
 from models.parts import MANIFEST, seal
 from models.release import Releases, ServedModel
 from service.probe import probe
+from service.release import open_release
 from tests.service.releases import point_at
 
 
@@ -64,6 +65,30 @@ def test_no_code_runs_from_an_artifact(sound: Releases, tmp_path: Path, name: st
     refusal = probe(releases, "r000002")
     assert refusal is not None
     assert (refusal.release, "\n" in refusal.message) == ("r000002", False)
+    assert not sentinel.exists()
+
+
+@pytest.mark.parametrize("part", ["of the store", "that was prepared"])
+def test_no_code_runs_from_an_array(sound: Releases, tmp_path: Path, part: str) -> None:
+    """What is opened by memory map."""
+    releases = Releases(shutil.copytree(sound.folder, tmp_path / "releases"))
+    manifest, sentinel = releases.current(), tmp_path / "sentinel"
+    served: dict[str, ServedModel] = dict(manifest.predictions)
+    of_the_store = part == "of the store"
+    digest = manifest.store if of_the_store else served["lookalike"].prepared
+    assert digest
+    draft = tmp_path / "draft"
+    shutil.copytree(releases.part(digest), draft)
+    files = list(draft.rglob("*.npy"))
+    for path in files:
+        path.write_bytes(object_array(Evil(sentinel)))
+    assert files
+    sealed = sealed_anew(releases, digest, draft)
+    if not of_the_store:
+        served["lookalike"] = served["lookalike"].model_copy(update={"prepared": sealed})
+    point_at(releases, sealed if of_the_store else manifest.store, served, "r000002")
+    with pytest.raises(ValueError, match=r"\S"):
+        open_release(releases.folder)
     assert not sentinel.exists()
 
 

@@ -159,8 +159,17 @@ def point_at(releases: Releases, store: str, served: dict[str, ServedModel], nam
         predictions=served,
         previous=None,
     )
+    _make_current(releases, manifest)
+    return manifest
+
+
+def publish_again(releases: Releases, name: str, *, at: datetime) -> None:
+    """Publish the current release once more, at another time."""
+    _make_current(releases, releases.current().model_copy(update={"name": name, "published_at": at}))
+
+
+def _make_current(releases: Releases, manifest: Manifest) -> None:
     releases.manifests.mkdir(parents=True, exist_ok=True)
     content = canonical_json(manifest.model_dump(mode="json"))
-    releases.manifest_path(name).write_bytes(content)
-    replace_file(releases.pointer, f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
-    return manifest
+    releases.manifest_path(manifest.name).write_bytes(content)
+    replace_file(releases.pointer, f"{manifest.name} {hashlib.sha256(content).hexdigest()}\n".encode())

@@ -211,10 +211,12 @@ async def never(scope: Scope, receive: Receive, send: Send) -> None:
     raise AssertionError("must not be reached")
 
 
-def test_nothing_is_read_when_the_announced_length_is_too_large() -> None:
+def test_the_answer_comes_before_the_body_when_the_announced_length_is_too_large() -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"100000000")]
-    sent = run(Bodies(never, [CHURN]), {"headers": headers}, [])
+    sent = run(Bodies(never, [CHURN]), {"headers": headers}, [{"type": "http.disconnect"}])
     assert sent[0]["status"] == 413
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert sent[1]["body"].startswith(b'{"error":{"code":"body_too_large"')
 
 
 def test_nothing_is_answered_when_the_caller_went_away() -> None:

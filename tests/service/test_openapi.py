@@ -34,6 +34,7 @@ def test_every_prediction_has_an_endpoint_with_its_types(openapi: dict[str, Any]
             "400",
             "401",
             "405",
+            "408",
             "413",
             "415",
             "422",

@@ -394,6 +394,20 @@ def test_files_and_logs_are_named_when_they_hold_the_person(config: Settings) ->
     }
 
 
+def test_the_prediction_log_is_named_by_the_hours_that_hold_the_person(tmp_path: Path) -> None:
+    config = workspace(tmp_path, service={"prediction_log": "predictions"})
+    ingest(config, today=TODAY)
+    for hour, ids in (("05", ["7", "8"]), ("06", ["8"]), ("07", ["7", "7"])):
+        folder = tmp_path / "predictions" / f"hour=2018-01-01T{hour}"
+        folder.mkdir(parents=True)
+        pq.write_table(pa.table({"customer_id": ids}), folder / "predictions-0a0a0a0a-000001.parquet")
+    done = forgotten(config, "7")
+    assert found(done, "file") == {}
+    (holder,) = (each for each in done.holders if each.kind == "prediction log")
+    assert (holder.path, holder.holds) == ("predictions", "3 rows")
+    assert "delete them, or the hours: hour=2018-01-01T05, hour=2018-01-01T07; " in holder.next_step
+
+
 FORGOTTEN_CUSTOMER = "person of interest"
 
 
