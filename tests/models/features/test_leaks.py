@@ -1,3 +1,5 @@
+"""Row 19 of what is promised: nothing that became known at or after the cutoff changes a feature."""
+
 from dataclasses import replace
 from random import Random
 

@@ -1,0 +1,59 @@
+"""The rows of what is promised under faults: which tests inject each, and how they ended."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from xml.etree import ElementTree
+
+from benchmarks.serving.servers import CHECKOUT
+
+_NAMED = re.compile(r"Rows? ([\d, and]+) of what is promised[^:]*: (.+)")
+OUTCOMES = ("failure", "error", "skipped")
+
+
+def run(*, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Run every test that names a row; returns plain data."""
+    named = rows()
+    files = sorted({file for tests in named.values() for file in tests})
+    progress(f"{len(files)} files of tests of {len(named)} rows")
+    outcomes = _outcomes(files)
+    return {
+        "rows": [
+            {"row": row, "file": file, "about": about, **outcomes.get(file, {})}
+            for row, tests in sorted(named.items())
+            for file, about in tests.items()
+        ]
+    }
+
+
+def rows(folder: Path = CHECKOUT / "tests") -> dict[int, dict[str, str]]:
+    """Return the files that name each row in their first line, with what they say of it."""
+    found: dict[int, dict[str, str]] = {}
+    for path in sorted(folder.rglob("test_*.py")):
+        told = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
+        named = _NAMED.match(" ".join(told.split()))
+        if named:
+            for row in map(int, re.findall(r"\d+", named[1])):
+                found.setdefault(row, {})[path.relative_to(folder.parent).as_posix()] = named[2]
+    return found
+
+
+def _outcomes(files: list[str]) -> dict[str, dict[str, int]]:
+    """Run files of tests, slow ones too; return how many of each passed, failed and were skipped."""
+    with TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow", f"--junitxml={report}", *files]
+        subprocess.run(command, cwd=CHECKOUT, check=False, stdout=subprocess.DEVNULL)  # noqa: S603
+        cases = ElementTree.parse(report).iter("testcase")  # noqa: S314 (pytest wrote it)
+        found: dict[str, dict[str, int]] = {}
+        for case in cases:
+            file = case.get("classname", "").replace(".", "/") + ".py"
+            ended = next((each for each in OUTCOMES if case.find(each) is not None), "passed")
+            counts = found.setdefault(file, dict.fromkeys(("passed", "failed", "skipped"), 0))
+            counts["failed" if ended in ("failure", "error") else ended] += 1
+    return found
