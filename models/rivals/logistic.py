@@ -87,7 +87,9 @@ class FittedLogistic:
         }
 
     def _standardised(self, raw: NDArray[Any]) -> Scores:
-        standardised: Scores = (sign_log(raw, self.medians) - self.means) / self.scales
+        standardised = sign_log(raw, self.medians)
+        standardised -= self.means
+        standardised /= self.scales
         return standardised
 
 

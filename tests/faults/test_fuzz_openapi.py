@@ -14,7 +14,7 @@ from tests.faults.live import live
 from tests.service import releases
 from tests.service.releases import publish
 
-SEED, EXAMPLES = 6, 15
+SEED, EXAMPLES = 6, 25
 CHECKS = Path(__file__).with_name("schemathesis.toml")
 
 

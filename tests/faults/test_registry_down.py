@@ -1,6 +1,8 @@
 """Row 3 of what is promised: a registry that is down or slow stops no scoring and no start, and changes nothing."""
 
+import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -110,7 +112,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         with proxied(port) as proxy:
             yield proxy
     finally:
-        process.terminate()
+        # its workers too
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(60)
 
 
