@@ -16,6 +16,7 @@ from service.environment import WORKERS_ENV, number_of, seconds_of
 from service.first_start import FirstStart
 from service.freshness import Freshness
 from service.guard import Guard
+from service.headers import limit_headers
 from service.metrics import LATENCY_BUCKETS, AnswerMetrics, ErrorMetrics, LogMetrics, ReleaseMetrics
 from service.metrics_folder import make_folder, use_folder
 from service.pages import SHARED_ROUTES, pages, refused
@@ -90,6 +91,7 @@ class GuardedService(bentoml.Service):  # type: ignore[misc]
     def to_asgi(self, is_main: bool = True) -> Any:
         """Return the application that a worker runs."""
         use_folder()
+        limit_headers()
         app = super().to_asgi(is_main)
         app.add_exception_handler(ForesellError, refused)
         # it keeps a timer of each call for a minute, and waits as long for a caller who went away: ours have a deadline

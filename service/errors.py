@@ -13,6 +13,13 @@ class NotJsonError(ForesellError, ValueError):
     code = "not_json"
 
 
+class UnreadableCallError(ForesellError, ValueError):
+    """What came is not HTTP."""
+
+    status = 400
+    code = "bad_request"
+
+
 class UnauthorizedError(ForesellError, PermissionError):
     """The call shows no key, or one that is none of ours."""
 
@@ -48,6 +55,13 @@ class BodyTooSlowError(ForesellError, TimeoutError):
     code = "body_too_slow"
 
 
+class HeaderTooSlowError(ForesellError, TimeoutError):
+    """The header did not come as fast as any caller can send it."""
+
+    status = 408
+    code = "header_too_slow"
+
+
 class BodyTooLargeError(ForesellError, ValueError):
     """The body is larger than any call may send."""
 
@@ -60,6 +74,13 @@ class MediaTypeError(ForesellError, ValueError):
 
     status = 415
     code = "unsupported_media_type"
+
+
+class HeaderTooLargeError(ForesellError, ValueError):
+    """The header is larger than any call may send."""
+
+    status = 431
+    code = "header_too_large"
 
 
 class OverloadedError(ForesellError, RuntimeError):

@@ -4,7 +4,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -26,3 +29,14 @@ def run_foresell(*words: object, workspace: Path, code: Path = CHECKOUT, leaves:
     )
     assert done.returncode == leaves, f"foresell {words[0]} left with {done.returncode}: {done.stderr}{done.stdout}"
     return done.stdout if leaves == 0 else done.stderr
+
+
+def workers() -> set[int]:
+    """Return the processes below this one that answer calls and live."""
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            # a dead one that nobody has taken note of yet has no command
+            if "_bentoml_impl.worker.service" in process.cmdline():
+                found.add(process.pid)
+    return found

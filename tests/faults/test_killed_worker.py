@@ -4,30 +4,18 @@ import os
 import signal
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 
 from service.demonstration import free_port
 from service.serve import running
+from tests.processes import workers
 from tests.service.releases import customer_ids, publish
 
 BODY = {"customers": customer_ids(5)}
-
-
-def workers() -> set[int]:
-    """Return the processes below this one that answer calls and live."""
-    found = set()
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            # a dead one that nobody has taken note of yet has no command
-            if "_bentoml_impl.worker.service" in process.cmdline():
-                found.add(process.pid)
-    return found
 
 
 @pytest.mark.slow

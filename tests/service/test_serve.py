@@ -2,6 +2,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,8 @@ from models.settings import Settings, SourceSettings
 from service.demonstration import free_port
 from service.errors import ServiceStartError
 from service.serve import check_free, running, serve, service_environment
+from tests.processes import workers
+from tests.service.releases import point_at
 
 
 @pytest.fixture
@@ -113,3 +116,18 @@ def test_serving_is_refused_when_nothing_is_published(settings: Settings) -> Non
 def test_one_line_says_so_when_the_host_is_unknown() -> None:
     with pytest.raises(AddressInUseError, match=r"cannot listen on nowhere\.invalid:3000"):
         check_free("nowhere.invalid", 3000)
+
+
+@pytest.mark.slow
+def test_as_many_processes_answer_as_are_asked_for_and_all_change_over(releases: Releases, tmp_path: Path) -> None:
+    with running(releases.folder, free_port(), home=tmp_path / "bentos", workers=2) as url:
+        assert len(workers()) == 2
+        manifest = releases.current()
+        point_at(releases, manifest.store, manifest.predictions, "r000002")
+        # new connections, so that either may answer
+        end, newest = time.monotonic() + 60, 0
+        while newest < 20 and time.monotonic() < end:
+            named = httpx.post(f"{url}/v1/churn", json={"customers": ["c000001"]}).json()["release"]
+            newest = newest + 1 if named == "r000002" else 0
+            time.sleep(0.1)
+        assert newest == 20
