@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from models import columns as col
 from models.blend import Blend
-from models.customer_prediction import CustomerPrediction
+from models.customer_prediction import PREPARED_SCORES, CustomerPrediction
 from models.labels import next_order
 from models.messages import CustomerAnswer, CustomersRequest, Envelope
 from models.methods import Method
@@ -118,12 +118,14 @@ class Churn(CustomerPrediction):
         levels = np.array(LEVELS)[self._cut(scores)].tolist()
         return {col.PROBABILITY: scores[:, 0].tolist(), col.LEVEL: levels}
 
-    def prepare(self, fitted: Fitted, customers: Customers) -> dict[str, NDArray[np.int8]]:
-        """Return each customer's level, int8 of shape (n,): a position in ``LEVELS``, or ``NO_LEVEL``."""
-        eligible = np.flatnonzero(self.eligible(customers))
-        levels = np.full(len(customers), NO_LEVEL, np.int8)
-        levels[eligible] = self._cut(self.score(fitted, customers.take(eligible)))
-        return {PREPARED_LEVEL: levels}
+    needs_prepared = True
+
+    def prepare(self, fitted: Fitted, customers: Customers) -> dict[str, NDArray[Any]]:
+        """Return each customer's scores and level, int8 of shape (n,): a position in ``LEVELS``, or ``NO_LEVEL``."""
+        prepared = super().prepare(fitted, customers)
+        scores = prepared[PREPARED_SCORES]
+        levels = np.where(np.isnan(scores[:, 0]), NO_LEVEL, self._cut(scores)).astype(np.int8)
+        return {**prepared, PREPARED_LEVEL: levels}
 
     def _cut(self, scores: Scores) -> NDArray[np.int64]:
         """Return the position in ``LEVELS`` of each probability, shape (n,)."""

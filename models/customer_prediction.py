@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import repeat
 from typing import Any, ClassVar
@@ -36,6 +37,35 @@ from models.reasons import explain, group_directions, group_effects, positions_b
 from models.store import UNKNOWN, Store
 
 CUT_POINT_SAMPLE = 1_000_000
+PREPARED_SCORES = "scores"
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Customers and what was predicted of them.
+
+    Parameters
+    ----------
+    ids : list of str, length n
+        As asked.
+    as_of : datetime64[D] array, shape (n,)
+        What each answer knows up to.
+    known : bool array, shape (n,)
+        Whether the store has the customer, or the request brought the history.
+    eligible : int64 array, shape (m,)
+        Positions of those who have a prediction, rising.
+    scores : float64 array, shape (m, k)
+        Theirs.
+    customers : Customers, optional
+        They themselves; None = the scores were looked up.
+    """
+
+    ids: Sequence[str]
+    as_of: NDArray[np.datetime64]
+    known: NDArray[np.bool_]
+    eligible: NDArray[np.int64]
+    scores: Scores
+    customers: Customers | None = None
 
 
 class CustomerPrediction(Prediction):
@@ -114,10 +144,7 @@ class CustomerPrediction(Prediction):
         InvalidModelOutputError
             A figure is not a finite probability.
         """
-        scores = self.adjust(fitted.score(customers))
-        if not ((scores >= 0) & (scores <= 1)).all():
-            raise InvalidModelOutputError(f"{self.name}: a probability is outside 0..1 or not a number")
-        return scores
+        return self._probabilities(self.adjust(fitted.score(customers)))
 
     def drivers(self, fitted: Fitted, customers: Customers, medians: Matrix) -> dict[str, float]:
         """Return the mean absolute effect of each feature group on the log-odds of the main output."""
@@ -148,15 +175,28 @@ class CustomerPrediction(Prediction):
 
     # -- serving
 
+    needs_prepared = False
+
+    def prepare(self, fitted: Fitted, customers: Customers) -> dict[str, NDArray[Any]]:
+        """Return each customer's scores, float64 of shape (n, k); NaN where somebody is not eligible.
+
+        Everything that they hang on is fixed when a release is published: an id is then answered without the model.
+        """
+        eligible = np.flatnonzero(self.eligible(customers))
+        scores = np.full((len(customers), len(self.horizons)), np.nan)
+        if len(eligible):
+            scores[eligible] = self.score(fitted, customers.take(eligible))
+        return {PREPARED_SCORES: scores}
+
     def reply(self, served: Served, request: CustomersRequest) -> dict[str, Any]:
         """Answer a request: one answer for each customer asked for, in order."""
         self.accept(request)
-        customers, known = _resolve(served, request.customers)
-        columns = self._columns(served, customers, known, request.reasons, partial(self.chosen, request))
+        found = self._asked(served, request)
+        columns = self._columns(served, found, request.reasons, partial(self.chosen, request))
         if request.reasons:
             told = [[reason.model_dump() for reason in each] for each in columns[col.REASONS]]
             columns[col.REASONS] = only_finite(told)
-        # without a loop of ours: of a thousand customers, this is what takes longest beside the score
+        # without a loop of ours: of a thousand customers, this is what takes longest
         rows = map(zip, repeat(tuple(columns)), zip(*columns.values(), strict=True))
         return {**served.envelope, "answers": list(map(dict, rows))}
 
@@ -166,38 +206,61 @@ class CustomerPrediction(Prediction):
 
     def table(self, served: Served, rows: NDArray[np.int64], options: BatchOptions) -> pa.Table:
         """Answer for the store's customers at ``rows`` as columns; reasons as a list of texts."""
-        customers = served.customers_at(rows)
-        columns = self._columns(served, customers, np.ones(len(rows), bool), options.reasons)
+        found = self._stored(served, served.store.ids_at(rows), rows, options.reasons)
+        columns = self._columns(served, found, options.reasons)
         columns[col.REASONS] = [[reason.text for reason in told] for told in columns[col.REASONS]]
         if not options.reasons:
             del columns[col.REASONS]
         types = _SHARED_TYPES | dict(self.column_types)
         return pa.table({name: pa.array(values, types.get(name, pa.float64())) for name, values in columns.items()})
 
+    def _asked(self, served: Served, request: CustomersRequest) -> _Scored:
+        ids = [item for item in request.customers if isinstance(item, str)]
+        if len(ids) == len(request.customers):
+            return self._stored(served, ids, served.store.rows_of(ids), request.reasons)
+        return self._scored(served, *_resolve(served, request.customers))
+
+    def _stored(self, served: Served, ids: Sequence[str], rows: NDArray[np.int64], reasons: int) -> _Scored:
+        """Return the store's customers at the given rows, who may be ``UNKNOWN``, with the scores of the release."""
+        known, there = rows != UNKNOWN, np.maximum(rows, 0)
+        prepared = served.prepared.get(PREPARED_SCORES)
+        if prepared is None or reasons:
+            return self._scored(served, replace(nameless(served.store, there), ids=ids), known)
+        scores = prepared[there]
+        eligible = np.flatnonzero(known & ~np.isnan(scores[:, 0]))
+        as_of = np.full(len(rows), np.datetime64(served.store.as_of, "D"))
+        return _Scored(ids, as_of, known, eligible, self._probabilities(scores[eligible]))
+
+    def _scored(self, served: Served, customers: Customers, known: NDArray[np.bool_]) -> _Scored:
+        """Return customers with the scores that the model has of them."""
+        eligible = np.flatnonzero(known & self.eligible(customers))
+        scored = customers if len(eligible) == len(customers) else customers.take(eligible)
+        scores = self.score(served.fitted, scored)
+        return _Scored(customers.ids, customers.as_of, known, eligible, scores, scored)
+
     def _columns(
         self,
         served: Served,
-        customers: Customers,
-        known: NDArray[np.bool_],
+        found: _Scored,
         reasons: int,
         chosen: Callable[[dict[str, list[Any]]], dict[str, list[Any]]] = dict,
     ) -> dict[str, list[Any]]:
         """Return the answers' fields, each of length n; ``chosen`` makes those of the prediction from its figures."""
-        eligible = np.flatnonzero(known & self.eligible(customers))
-        scored = customers if len(eligible) == len(customers) else customers.take(eligible)
-        scores = self.score(served.fitted, scored)
         figures = {
-            **chosen(self.figures(scores, scored.as_of)),
-            col.PERCENTILE: _percentiles(scores[:, self.main_output], served.cut_points),
-            col.REASONS: self._reasons(served, scored, reasons),
+            **chosen(self.figures(found.scores, found.as_of[found.eligible])),
+            col.PERCENTILE: _percentiles(found.scores[:, self.main_output], served.cut_points),
+            col.REASONS: self._reasons(served, found, reasons),
         }
-        status, why = self._statuses(known, eligible)
+        status, why = self._statuses(found.known, found.eligible)
         return {
-            col.CUSTOMER_ID: list(customers.ids),
+            col.CUSTOMER_ID: list(found.ids),
             col.STATUS: status,
             col.EXPLANATION: why,
-            col.AS_OF: customers.as_of.tolist(),
-            **{name: _spread(values, eligible, known, empty=_EMPTY.get(name)) for name, values in figures.items()},
+            col.AS_OF: found.as_of.tolist(),
+            **{
+                name: _spread(values, found.eligible, found.known, empty=_EMPTY.get(name))
+                for name, values in figures.items()
+            },
         }
 
     def _statuses(self, known: NDArray[np.bool_], eligible: NDArray[np.int64]) -> tuple[list[Status], list[str | None]]:
@@ -214,12 +277,18 @@ class CustomerPrediction(Prediction):
         }
         return status, [why[each] for each in status]
 
-    def _reasons(self, served: Served, scored: Customers, count: int) -> list[Any]:
-        if not count or not len(scored):
-            return [[]] * len(scored)
+    def _reasons(self, served: Served, found: _Scored, count: int) -> list[Any]:
+        scored = found.customers
+        if not count or scored is None or not len(scored):
+            return [[]] * len(found.eligible)
         groups = positions_by_group(self.features)
         effects = group_effects(served.fitted, scored, output=self.main_output, medians=served.medians, groups=groups)
         return explain(effects, scored, list(groups), count)
+
+    def _probabilities(self, scores: Scores) -> Scores:
+        if not ((scores >= 0) & (scores <= 1)).all():
+            raise InvalidModelOutputError(f"{self.name}: a probability is outside 0..1 or not a number")
+        return scores
 
     def _candidate(self, name: str) -> Method:
         return next(method for method in self.candidates if method.name == name)
@@ -238,22 +307,18 @@ _SHARED_TYPES: dict[str, pa.DataType] = {
 
 
 def _resolve(served: Served, asked: Sequence[str | InlineCustomer]) -> tuple[Customers, NDArray[np.bool_]]:
-    """Return the feature rows of the customers asked for, and which of them are known."""
-    ids = [item for item in asked if isinstance(item, str)]
-    sent: dict[int, InlineCustomer] = {}
-    if len(ids) < len(asked):
-        sent = {position: item for position, item in enumerate(asked) if isinstance(item, InlineCustomer)}
-        ids = [item if isinstance(item, str) else item.customer_id for item in asked]
+    """Return the feature rows of customers some of whom came with their histories, and which of them are known."""
+    sent = {position: item for position, item in enumerate(asked) if isinstance(item, InlineCustomer)}
+    inline = list(sent)
+    ids = [item if isinstance(item, str) else item.customer_id for item in asked]
     rows = served.store.rows_of(ids)
-    rows[list(sent)] = UNKNOWN
+    rows[inline] = UNKNOWN
     features = served.store.features_at(np.maximum(rows, 0))
+    features[inline] = inline_features(served.inline, sent, served.store.settings)
     as_of = np.full(len(asked), np.datetime64(served.store.as_of, "D"))
+    as_of[inline] = [item.as_of for item in sent.values()]
     known = rows != UNKNOWN
-    if sent:
-        inline = list(sent)
-        features[inline] = inline_features(served.inline, sent, served.store.settings)
-        as_of[inline] = [item.as_of for item in sent.values()]
-        known[inline] = True
+    known[inline] = True
     return Customers(ids, as_of, features, served.store.names), known
 
 

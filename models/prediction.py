@@ -283,6 +283,8 @@ class Prediction(ABC):
     """Optional columns of the order lines without which it cannot be."""
     reads_histories: ClassVar[bool] = False
     """Whether it needs ``Customers.histories``."""
+    needs_prepared: ClassVar[bool] = True
+    """Whether answers need what ``prepare`` returns; where not, they are only cheaper with it."""
     in_batch: ClassVar[bool] = True
     """Whether the batch job answers for everybody; where not, ``table`` refuses."""
     batch_options: ClassVar[frozenset[str]] = frozenset()

@@ -3,6 +3,7 @@
 uvicorn takes in a head of any size for any time, and does so before anything of ours is asked, keys included.
 """
 
+import secrets
 from asyncio import TimerHandle
 
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from models.errors import ForesellError
 from service.environment import seconds_of
 from service.errors import HeaderTooLargeError, HeaderTooSlowError, UnreadableCallError, error_response
+from service.guard import REQUEST_ID
 
 MAX_HEADER_BYTES = 64 * 1024
 HEADER_ENV = "FORESELL_HEADER_SECONDS"
@@ -106,10 +108,15 @@ class LimitedProtocol(HttpToolsProtocol):
             # another call of this connection is being answered: nothing may go out in the middle of that
             self.cycle.keep_alive = False
             return
-        self.logger.warning("%s", error)
         response = error_response(error)
+        response.headers[REQUEST_ID] = name = secrets.token_hex(16)
+        self.logger.warning("call %s refused: %s", name, error)
         response.headers["connection"] = "close"
         self.transport.write(_raw(response, self.server_state.default_headers))
+        if not self.transport.can_write_eof():
+            # TLS
+            self.transport.close()
+            return
         self.transport.write_eof()
         self._timer = self.loop.call_later(self.seconds, self.transport.close)
 

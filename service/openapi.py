@@ -52,11 +52,12 @@ _FAULTS = {
     401: "The call shows no key; one is needed on any address but loopback.",
     403: "The key's scope does not reach so far.",
     405: "The path does not take this method.",
-    408: "The body was not there in time: 10 seconds unless configured otherwise.",
+    408: "The header or the body was not there in time: 10 seconds each unless configured otherwise.",
     413: "The body is larger than 8 MiB.",
     415: "The body is not labelled application/json.",
     422: "The body is JSON but asks for what the schema, or this release, does not have; `field` says where.",
     429: "Too many large calls at once; Retry-After says in how many seconds to come again.",
+    431: "The header is larger than 64 KiB.",
     500: "Something failed in the service; nothing of it is shown.",
     503: "No verified release is open, or it does not have this prediction, or it is too old for it.",
     504: "The answer took too long.",
@@ -116,7 +117,7 @@ def _scoring(prediction: Prediction, schemas: Mapping[str, Json]) -> Json:
         "responses": _responses(
             "The answers, in the order asked.",
             _ref(prediction.response),
-            (400, 401, 405, 408, 413, 415, 422, 429, 500, 503, 504),
+            (400, 401, 405, 408, 413, 415, 422, 429, 431, 500, 503, 504),
         ),
     }
 
@@ -146,7 +147,7 @@ def _get(name: str, summary: str, schema: Json, statuses: Sequence[int], media_t
         "summary": summary,
         "tags": ["service"],
         "parameters": [_REQUEST_ID],
-        "responses": _responses(summary, schema, (*statuses, *keyed, 405, 500), media_type),
+        "responses": _responses(summary, schema, (*statuses, *keyed, 405, 408, 431, 500), media_type),
     }
 
 

@@ -181,6 +181,8 @@ def _prepared(
         files = verified[model.prepared]
         return open_prepared(part(model.prepared), files, artifact.prediction, artifact.fitted, store)
     # the store came later than the bento, or the release is from before anything was prepared
+    if not artifact.prediction.needs_prepared:
+        return {}
     return prepared_in_memory(artifact.prediction, artifact.fitted, store)
 
 

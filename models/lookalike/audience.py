@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import InvalidModelOutputError
 from models.lookalike.fitted import MAX_LEARNT_SEEDS, FittedLookalike
 from models.lookalike.messages import QualityPoint
 from models.lookalike.space import Points
@@ -82,7 +83,13 @@ class Ranked:
 
 
 def ranked(fitted: FittedLookalike, seeds: Points, background: Points, everybody: Points) -> Ranked:
-    """Learn from the seeds, all of them and all but each fold, and score everybody once, chunk by chunk."""
+    """Learn from the seeds, all of them and all but each fold, and score everybody once, chunk by chunk.
+
+    Raises
+    ------
+    InvalidModelOutputError
+        A score is not finite.
+    """
     folds = folds_of(len(seeds))
     # thinned before they are copied: of many seeds most would be copied for nothing
     rows = [np.arange(len(seeds)), *(np.flatnonzero(folds != fold) for fold in range(folds.max() + 1))]
@@ -92,6 +99,9 @@ def ranked(fitted: FittedLookalike, seeds: Points, background: Points, everybody
     for start in range(0, len(everybody), CHUNK_ROWS):
         end = min(start + CHUNK_ROWS, len(everybody))
         scores[:, start:end] = ranker(everybody.between(start, end))
+    # nobody would be above an edge that is not a number, and the audience empty
+    if not np.isfinite(scores).all():
+        raise InvalidModelOutputError("lookalike: a score is not a number; roll the release back")
     return Ranked(scores[0], scores[1:], folds, spend_rank(everybody))
 
 

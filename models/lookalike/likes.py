@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
+
+from models.lookalike.logistic import solved
 
 MAX_LIKES = 256
 STEPS = 16.0
@@ -108,7 +109,7 @@ def telling(likes: Vector, features: Vector, is_seed: Vector) -> tuple[NDArray[n
     gram[np.diag_indices_from(gram)] += _RIDGE * max(float(np.trace(gram)) / len(gram), 1e-9)
     wanted = np.column_stack([likes, is_seed])
     wanted = wanted - wanted.mean(axis=0)
-    left = wanted - known @ cho_solve(cho_factor(gram), known.T @ wanted)
+    left = wanted - known @ solved(gram, known.T @ wanted)
     columns, seeds = left[:, :-1], left[:, -1]
     spread = np.sqrt((seeds * seeds) @ (columns * columns))
     statistic = np.divide(seeds @ columns, spread, out=np.zeros(len(spread)), where=spread > 1e-9)

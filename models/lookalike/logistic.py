@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
+from models.errors import InvalidModelOutputError
+
 Vector = NDArray[np.float64]
 
 MAX_STEPS = 50
@@ -45,6 +47,11 @@ def fit_logistic(x: Vector, y: Vector, weights: Vector, *, c: float, start: Vect
     -------
     float64 array, shape (d + 1,)
         The weights, then the intercept.
+
+    Raises
+    ------
+    InvalidModelOutputError
+        A figure of the rows or of where to begin is not finite.
     """
     design = np.column_stack([x, np.ones(len(x))])
     penalty = np.r_[np.ones(x.shape[1]), 1e-9]
@@ -55,13 +62,27 @@ def fit_logistic(x: Vector, y: Vector, weights: Vector, *, c: float, start: Vect
         expected = 1 / (1 + np.exp(-(design @ found)))
         slope = c * (design.T @ (weights * (expected - y))) + penalty * found
         curve = c * (design.T * (weights * expected * (1 - expected))) @ design + np.diag(penalty)
-        step = cho_solve(cho_factor(curve), slope)
+        step = solved(curve, slope)
         size = 1.0
         while (next_loss := _loss(design, y, weights, penalty, found - size * step, c)) > loss and size > TOLERANCE:
             size /= 2
         found, gained, loss = found - size * step, loss - next_loss, next_loss
         if gained <= TOLERANCE * max(1.0, abs(loss)):
             break
+    return found
+
+
+def solved(matrix: Vector, right: Vector) -> Vector:
+    """Return what a positive definite matrix makes into the right side.
+
+    Raises
+    ------
+    InvalidModelOutputError
+        A figure of either is not finite.
+    """
+    if not (np.isfinite(matrix).all() and np.isfinite(right).all()):
+        raise InvalidModelOutputError("lookalike: a figure of the model is not a number; roll the release back")
+    found: Vector = cho_solve(cho_factor(matrix, check_finite=False), right, check_finite=False)
     return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from models.errors import InvalidModelOutputError
 from models.next_best_product.profiles import Floats, Ints, Profiles, csr, flat
 
 Mode = Literal["any", "new", "repeat", "basket"]
@@ -72,5 +73,15 @@ class Asked:
 
 
 def scored_only(scores: Floats, asked: Asked) -> Floats:
-    """Put ``NOT_SCORED`` where an item may not be answered or nothing is known of the customer, shape (n, items)."""
-    return np.where(asked.open_items & asked.usable[:, None], scores, NOT_SCORED)
+    """Put ``NOT_SCORED`` where an item may not be answered or nothing is known of the customer, shape (n, items).
+
+    Raises
+    ------
+    InvalidModelOutputError
+        A score is NaN or infinite.
+    """
+    found = np.where(asked.open_items & asked.usable[:, None], scores, NOT_SCORED)
+    # what is not a number would pass for not scored, and popular products for the answer
+    if not (found < np.inf).all():
+        raise InvalidModelOutputError("next-best-product: a score is not a number; roll the release back")
+    return found

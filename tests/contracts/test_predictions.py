@@ -355,6 +355,16 @@ def test_a_prediction_answers_its_own_examples_with_its_type_and_without_nan(any
         assert prediction.answer(any_served, asked) == response
 
 
+def test_who_is_asked_for_by_id_gets_what_the_model_says_now_bit_for_bit(served: Served) -> None:
+    without = replace(served, prepared={})
+    for asked in ([KNOWN], [KNOWN, UNKNOWN, NEVER, KNOWN], [NEVER], [UNKNOWN]):
+        assert answer(served, asked) == answer(without, asked)
+    rows = np.arange(len(served.store))
+    assert served.prediction.table(served, rows, BatchOptions()).equals(
+        served.prediction.table(without, rows, BatchOptions())
+    )
+
+
 def test_warming_up_needs_nobody_in_particular(any_served):
     any_served.prediction.warm(any_served)
 

@@ -12,6 +12,10 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from models.lookalike.audience import VECTORS
+from models.next_best_product.asking import Asked
+from models.next_best_product.profiles import Floats
+from models.next_best_product.recommender import FittedRecommender, Scorer
 from models.prediction import Customers, Fitted, Scores
 from models.release import Releases
 from service.app import _PAGES
@@ -94,7 +98,8 @@ def test_a_score_that_is_not_finite_is_an_error_that_is_counted(
     client: TestClient, current: Current, prediction: str, body: dict[str, Any], figure: float
 ) -> None:
     before = counted(client, prediction)
-    put(current, prediction, Broken(current.release.served[prediction].fitted, figure))
+    # without the scores that the release holds of everybody: the model is asked
+    put(current, prediction, Broken(current.release.served[prediction].fitted, figure), prepared={})
     answer = client.post(f"/v1/{prediction}", json=body)
     assert answer.status_code == 500, answer.text[:500]
     assert ErrorBody.model_validate_json(answer.content).error.code == "invalid_model_output"
@@ -114,13 +119,56 @@ def test_a_ranker_that_returns_no_figure_is_an_error_that_is_counted(
     assert counted(client, "next-best-product") == before + 1
 
 
+@dataclass(frozen=True)
+class BrokenScorer:
+    """A scorer whose scores are all the same figure."""
+
+    scorer: Scorer
+    figure: float
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.scorer, name)
+
+    def score(self, asked: Asked) -> Floats:
+        return np.full((len(asked), asked.profiles.items), self.figure)
+
+
+@pytest.mark.parametrize("figure", [np.nan, np.inf])
+@pytest.mark.parametrize("mode", ["any", "new", "repeat", "basket"])
+def test_products_of_a_method_without_figures_are_an_error(
+    client: TestClient, current: Current, mode: str, figure: float
+) -> None:
+    fitted = current.release.served["next-best-product"].fitted
+    assert isinstance(fitted, FittedRecommender)
+    levels = {name: replace(level, scorer=BrokenScorer(level.scorer, figure)) for name, level in fitted.levels.items()}
+    body: dict[str, Any] = {"customers": customer_ids(3), "mode": mode}
+    if mode == "basket":
+        body["basket"] = [LINE["product_id"]]
+    put(current, "next-best-product", replace(fitted, levels=levels))
+    answer = client.post("/v1/next-best-product", json=body)
+    assert answer.status_code == 500, answer.text[:500]
+    assert ErrorBody.model_validate_json(answer.content).error.code == "invalid_model_output"
+
+
 def test_an_audience_of_a_model_without_figures_is_an_error(client: TestClient, current: Current) -> None:
     served = current.release.served["lookalike"]
     (body, *_) = served.prediction.examples(served)
     assert client.post("/v1/lookalike", json=body).status_code == 200
+    before = counted(client, "lookalike")
     prepared = {name: without_figures(array) for name, array in served.prepared.items()}
     put(current, "lookalike", without_figures(served.fitted), prepared=prepared)
     answer = client.post("/v1/lookalike", json=body)
     assert answer.status_code == 500, answer.text[:500]
-    # its arithmetic refuses to go on before there is a score
-    assert ErrorBody.model_validate_json(answer.content).error.code in ("invalid_model_output", "internal")
+    assert ErrorBody.model_validate_json(answer.content).error.code == "invalid_model_output"
+    assert counted(client, "lookalike") == before + 1
+
+
+def test_an_audience_is_an_error_when_one_customer_of_all_has_no_figure(client: TestClient, current: Current) -> None:
+    served = current.release.served["lookalike"]
+    (body, *_) = served.prediction.examples(served)
+    vectors = served.prepared[VECTORS].copy()
+    vectors[np.setdiff1d(np.arange(len(vectors)), served.store.rows_of(body["seeds"]))[-1]] = np.nan
+    put(current, "lookalike", served.fitted, prepared={**served.prepared, VECTORS: vectors})
+    answer = client.post("/v1/lookalike", json=body)
+    assert answer.status_code == 500, answer.text[:500]
+    assert ErrorBody.model_validate_json(answer.content).error.code == "invalid_model_output"

@@ -36,6 +36,9 @@ class Wire(asyncio.Transport):
     def write(self, data: Any) -> None:
         self.sent += data
 
+    def can_write_eof(self) -> bool:
+        return True
+
     def write_eof(self) -> None:
         self.ended = True
 
@@ -84,6 +87,7 @@ def refused(answer: bytes) -> tuple[int, str]:
     headers, _, body = answer.partition(b"\r\n\r\n")
     assert b"connection: close" in headers.lower()
     assert f"content-length: {len(body)}".encode() in headers
+    assert b"x-request-id: " in headers
     return int(headers.split()[1]), ErrorBody.model_validate_json(body).error.code
 
 

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from models.messages import MAX_CUSTOMERS
 from models.release import Releases
 from service.bodies import BODY_ENV, MAX_BODY_BYTES
+from service.codec import MAX_PARTS
 from service.openapi import ErrorBody
 from tests.faults.live import Live, answered, head, live
 from tests.service.conftest import client_of
@@ -47,6 +48,10 @@ EXPANDING = {
     "10^5 keys": b'{"customers": ["a"]' + b"".join(b',"k%d":1' % key for key in range(10**5)) + b"}",
     "a key 10^5 times": b'{"customers": ["a"]' + b',"k":1' * 10**5 + b"}",
     "escapes": b'{"customers": ["' + b"\\u0000" * 10**5 + b'"]}',
+    # parsed, these would be a quarter of a gigabyte and more, and take seconds
+    "as many objects as there is room for": b'{"customers":[' + b"{}," * (MAX_BODY_BYTES // 3 - 10) + b"{}]}",
+    "as many lists as there is room for": b'{"customers":[' + b"[]," * (MAX_BODY_BYTES // 3 - 10) + b"[]]}",
+    "deep lists": b'{"customers":[' + (b"[" * 1000 + b"]" * 1000 + b",") * 4190 + b"[]]}",
 }
 
 
@@ -97,6 +102,23 @@ def test_what_is_deep_or_open_is_refused_with_400_at_once(client: TestClient, bo
 def test_what_would_expand_is_refused_at_once_and_not_echoed(client: TestClient, body: bytes) -> None:
     status, _ = refused(client, body, within=0.1)
     assert status in (400, 422)
+
+
+@pytest.mark.parametrize(
+    ("text", "lists", "status"),
+    [
+        (b"}]" * 127, 1, 200),
+        (b'\\"}]' * 80, 1, 200),
+        (b"}" * 250, MAX_PARTS - 3, 200),
+        (b"}" * 250, MAX_PARTS - 2, 422),
+        (b'\\"}]' * 80, MAX_PARTS - 2, 422),
+    ],
+)
+def test_brackets_are_counted_where_they_are_no_text(client: TestClient, text: bytes, lists: int, status: int) -> None:
+    body = b'{"customers":[' + b",".join([b'"%s"' % text] * 5_000) + b"]}"
+    # of two values the last one counts: nothing is read of the lists
+    answer = client.post(CHURN, content=b'{"customers":[' + b"[]," * (lists - 1) + b"[]]," + body[1:], headers=JSON)
+    assert answer.status_code == status, answer.text[:500]
 
 
 def test_the_last_of_two_values_counts_when_a_key_comes_twice(client: TestClient) -> None:

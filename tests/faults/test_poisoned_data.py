@@ -1,7 +1,7 @@
 """Row 18 of what is promised: poisoned order lines are refused at intake or by the gate, or are without much effect.
 
-The gate names the days. Lines given to other customers (which flips labels), repeated, heaped on one customer, product or
-day, and absurd amounts, at 1, 5 and 20 % of the lines that a champion had learnt from.
+The gate names the days. Lines given to other customers (which flips labels), repeated, heaped on one customer, product
+or day, and absurd amounts, at 1, 5 and 20 % of the lines that a champion had learnt from.
 """
 
 import json

@@ -166,7 +166,7 @@ def test_one_line_and_nothing_changed_when_the_server_is_slow_or_cut_off(
     pointer = Releases(remote.folder / "releases").pointer.read_bytes()
     assert champion
     assert challenger
-    for words in (("promote", "churn"), ("publish",), ("rollback", "churn")):
+    for words in (("promote", "churn"), ("rollback", "churn")):
         remote.proxy.set_fault(kind, seconds=6)
         began = time.monotonic()
         said = command(*words, "--workspace", remote.folder)
@@ -179,21 +179,16 @@ def test_one_line_and_nothing_changed_when_the_server_is_slow_or_cut_off(
 
 
 _MOMENTS: dict[str, Callable[[str], bool]] = {
-    "when its run begins": lambda line: "/runs/create" in line,
     "when its artifact is kept": lambda line: line.startswith("PUT") and "mlflow-artifacts" in line,
-    "when it is registered": lambda line: "/model-versions/create" in line,
     "when it is named champion": lambda line: line.startswith("POST") and "/registered-models/alias" in line,
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["reset", "half-closed"])
-def test_the_champion_stays_when_the_server_is_cut_off_amid_a_promotion(
-    command: Command, remote: Remote, kind: Kind
-) -> None:
+def test_the_champion_stays_when_the_server_is_cut_off_amid_a_promotion(command: Command, remote: Remote) -> None:
     champion, challenger = remote.alias(CHAMPION), remote.alias(CHALLENGER)
     for moment, hits in _MOMENTS.items():
-        remote.proxy.set_fault(kind, hits)
+        remote.proxy.set_fault("reset", hits)
         said = command("promote", "churn", "--workspace", remote.folder)
         assert remote.proxy.injected > 0, moment
         remote.proxy.set_fault(None)
@@ -225,6 +220,4 @@ def test_a_promotion_is_one_when_the_server_is_cut_off_after_the_champion_was_na
     assert f"version {now.version} is the champion" in said.out
     assert now.version > champion.version
     assert remote.tracker.evaluated(now).version == challenger.version
-    # the challenger's name may have stayed: whoever promotes again loses nothing
-    assert command("promote", "churn", "--workspace", remote.folder).code in (0, 2)
     assert command("publish", "--workspace", remote.folder).code == 0

@@ -151,16 +151,13 @@ def test_an_answer_says_how_far_it_sees_when_no_order_is_expected():
 def test_nothing_is_chosen_when_there_is_no_prediction():
     figures = REPURCHASE.figures(np.empty((0, 6)), np.empty(0, "datetime64[D]"))
     columns = REPURCHASE.chosen(RepurchaseRequest(customers=["a"]), figures)
-    assert columns == dict.fromkeys(
-        [
-            "probabilities",
-            "next_order_expected",
-            "next_order_earliest",
-            "next_order_latest",
-            "not_expected_within_days",
-        ],
-        [],
-    )
+    assert columns == {
+        "probabilities": [],
+        "next_order_expected": [],
+        "next_order_earliest": [],
+        "next_order_latest": [],
+        "not_expected_within_days": [],
+    }
 
 
 @pytest.mark.parametrize("horizons", [[14], [7, 31], [1]])

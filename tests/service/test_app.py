@@ -100,7 +100,8 @@ def test_a_figure_that_is_not_finite_is_never_sent(
     from models.churn import Churn
 
     monkeypatch.setattr(Churn, "adjust", lambda self, scores: np.append(scores[:-1], [[np.nan]], axis=0))
-    response = client.post("/v1/churn", json={"customers": ["c000001"] * count})
+    # with reasons the model is asked anew
+    response = client.post("/v1/churn", json={"customers": ["c000001"] * count, "reasons": 1})
     assert response.status_code == 500
     assert response.json()["error"]["code"] == "invalid_model_output"
 

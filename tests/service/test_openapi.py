@@ -39,6 +39,7 @@ def test_every_prediction_has_an_endpoint_with_its_types(openapi: dict[str, Any]
             "415",
             "422",
             "429",
+            "431",
             "500",
             "503",
             "504",

