@@ -1,6 +1,6 @@
 """Repurchase: whether a customer will order in the next H days, for several H, and when."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, ClassVar
 
@@ -174,7 +174,8 @@ class Repurchase(CustomerPrediction):
             Whole days from as_of, 0 = on the day itself; NaN = beyond the longest horizon. Between two horizons the
             chance of a day, for those who have not come yet, is always the same.
         """
-        return _day_reached(*self._silence(scores), share)
+        days: NDArray[np.float64] = _days_reached(*self._silence(scores), (share,))[0]
+        return days
 
     def _probability_within(self, scores: Scores, days: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return each customer's probability of an order within its own number of days, shape (n,)."""
@@ -207,8 +208,7 @@ class Repurchase(CustomerPrediction):
             col.probability_within(days): scores[:, self.horizons.index(days)].tolist()
             for days in self.settings.horizons
         }
-        curve, known = self._silence(scores)
-        days = np.stack([_day_reached(curve, known, share) for share in (MEDIAN, EARLIEST, LATEST)])
+        days = _days_reached(*self._silence(scores), (MEDIAN, EARLIEST, LATEST))
         return answered | dict(zip(_DATES, _dates(as_of, days), strict=True))
 
     def accept(self, request: RepurchaseRequest) -> None:
@@ -239,14 +239,15 @@ class Repurchase(CustomerPrediction):
         }
 
 
-def _day_reached(curve: Scores, known: NDArray[np.float64], share: float) -> NDArray[np.float64]:
-    """Return ``next_order_days`` of what ``_silence`` returns."""
-    right = (curve > np.log1p(-share)).sum(axis=1)
+def _days_reached(curve: Scores, known: NDArray[np.float64], shares: Sequence[float]) -> NDArray[np.float64]:
+    """Return ``next_order_days`` of what ``_silence`` returns, shape (shares, n)."""
+    silent = np.log1p(-np.array(shares))[:, None]
+    right = (curve > silent[:, :, None]).sum(axis=2)
     reached = right < curve.shape[1]
     right = np.minimum(right, curve.shape[1] - 1)
     rows = np.arange(len(curve))
     high, low = curve[rows, right - 1], curve[rows, right]
-    part = (high - np.log1p(-share)) / np.where(high > low, high - low, 1)
+    part = (high - silent) / np.where(high > low, high - low, 1)
     at = known[right - 1] + part * (known[right] - known[right - 1])
     # within d days means on day 0 .. d - 1
     return np.where(reached, np.maximum(np.ceil(at - 1e-9) - 1, 0), np.nan)

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from statistics import median
+from time import process_time
 from typing import Any
 
 import mlflow
@@ -13,9 +16,11 @@ from benchmarks.serving.load import Call, alternated
 from benchmarks.serving.servers import bentoml_service, foresell, mlflow_service, mlserver
 from models.blend import FittedBlend
 from models.boosting import FittedBoosting
+from models.examples import inline_customer
 from models.prediction import Served
 from service.release import OpenRelease
 
+REASONED, HISTORY = "Foresell: churn, one id, one reason", "Foresell: churn, a history of two lines"
 OURS, REPURCHASE = "Foresell: churn, one id", "Foresell: repurchase, one id, every horizon"
 LEAN = "lean BentoML: echo and Booster.predict"
 CALLS = 800
@@ -70,6 +75,8 @@ def run(releases: Path, opened: OpenRelease, work: Path, *, progress: Callable[[
             {
                 OURS: (ours, Call.of("/v1/churn", customers, CALLS)),
                 REPURCHASE: (ours, Call.of("/v1/repurchase", customers, CALLS)),
+                REASONED: (ours, Call.of("/v1/churn", {**customers, "reasons": 1}, CALLS)),
+                HISTORY: (ours, Call.of("/v1/churn", {"customers": [inline_customer(churn)]}, FEWER)),
                 "lean BentoML: echo": (lean, Call.of("/echo", customers, CALLS)),
                 LEAN: (lean, Call.of("/echo_predict", customers, CALLS)),
                 "lean BentoML: floats in the body, echoed, and Booster.predict": (
@@ -96,10 +103,23 @@ def run(releases: Path, opened: OpenRelease, work: Path, *, progress: Callable[[
             }
         )  # fmt: skip
     return {
+        "looked_up": _reply_microseconds(churn, ids),
+        "asked": _reply_microseconds(replace(churn, prepared={}), ids),
         "method": churn.fitted.method,
         "features": len(floats),
         "calls": {name: each.plain for name, each in spent.items()},
     }
+
+
+def _reply_microseconds(served: Served, ids: list[str]) -> float:
+    """Return the processor time of a reply in this process, without a server."""
+    request, spent = served.prediction.request(customers=ids), []
+    for _ in range(6):
+        began = process_time()
+        for _ in range(1_000):
+            served.prediction.reply(served, request)
+        spent.append(1_000 * (process_time() - began))
+    return median(spent[1:])
 
 
 def _known(served: Served) -> list[str]:
