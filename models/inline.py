@@ -27,7 +27,6 @@ from models.settings import FeatureSettings
 Row = Mapping[str, object]
 
 INCOMING = "incoming"
-ASSORTMENT = "assortment"
 # optimisations that read a table's statistics while it is still empty, and would hold for the plan's whole life
 NOT_WHEN_PREPARED = "statistics_propagation,compressed_materialization,empty_result_pullup"
 TYPES = {
@@ -81,7 +80,13 @@ class InlineFeatures:
         self._names = [feature.name for feature in catalogue(settings)]
         self._lock = threading.Lock()
         self._connection = open_memory()
-        self._create(products if isinstance(products, pa.Table) else pq.read_table(products))
+        listed = products if isinstance(products, pa.Table) else pq.read_table(products)
+        self._products = listed.select((col.PRODUCT_ID, col.DEPARTMENT, col.CATEGORY))
+        # as bytes in one array: a table of Python's own would be many times as large in every process
+        ids = np.array(list(map(str.encode, listed[col.PRODUCT_ID].to_pylist())), np.bytes_)
+        self._order = np.argsort(ids, kind="stable")
+        self._ids = ids[self._order]
+        self._create()
 
     def compute(self, histories: Sequence[InlineHistory], as_of: Sequence[date]) -> npt.NDArray[np.float32]:
         """Compute the features of each history at its cutoff.
@@ -119,16 +124,12 @@ class InlineFeatures:
         schemas[col.CUSTOMERS] |= attributes
         return schemas | {SPINE: {col.CUSTOMER_ID: "string", col.AS_OF: "date"}}
 
-    def _create(self, products: pa.Table) -> None:
+    def _create(self) -> None:
         run = self._connection.execute
         run(f"SET disabled_optimizers = '{NOT_WHEN_PREPARED}'")
         for name, schema in self._schemas().items():
             columns = ", ".join(f'"{column}" {kind}' for column, kind in schema.items())
             run(f'CREATE TABLE "{name}" ({columns})')
-        names = (col.PRODUCT_ID, col.DEPARTMENT, col.CATEGORY)
-        self._connection.register(INCOMING, products.select(names))
-        run(f"CREATE TABLE {ASSORTMENT} AS FROM {INCOMING}")
-        self._connection.unregister(INCOMING)
         run(f"PREPARE features AS {compiled(self._settings)}")
 
     def _run(self, incoming: Mapping[str, pa.Table]) -> pa.Table:
@@ -138,13 +139,7 @@ class InlineFeatures:
         run("BEGIN")
         try:
             for name in incoming:
-                run(f"INSERT INTO {name} FROM {INCOMING}_{name}")
-            if col.ORDER_LINES in incoming:
-                # the few products that these histories name, so that the plan does not read them all
-                run(
-                    f"INSERT INTO {col.PRODUCTS} BY NAME FROM {ASSORTMENT} "
-                    f"SEMI JOIN {col.ORDER_LINES} USING ({col.PRODUCT_ID})"
-                )
+                run(f"INSERT INTO {name} BY NAME FROM {INCOMING}_{name}")
             return run("EXECUTE features").to_arrow_table()
         finally:
             # the tables stay empty: rows that were never committed leave nothing behind
@@ -165,7 +160,16 @@ class InlineFeatures:
         tables = {name: _table(schemas[name], keys[name], rows[name]) for name in rows}
         positions = [str(at) for at in range(len(histories))]
         spine = pa.table({col.CUSTOMER_ID: positions, col.AS_OF: pa.array(as_of, pa.date32())})
-        return tables | {SPINE: spine}
+        return tables | {SPINE: spine, col.PRODUCTS: self._named(tables[col.ORDER_LINES])}
+
+    def _named(self, order_lines: pa.Table) -> pa.Table:
+        """Return the few products that histories name, so that the plan does not read them all."""
+        named = [name for name in order_lines[col.PRODUCT_ID].unique().to_pylist() if name is not None]
+        if not named or not len(self._ids):
+            return self._products.slice(0, 0)
+        ids = np.array(list(map(str.encode, named)), np.bytes_)
+        places = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
+        return self._products.take(self._order[places[self._ids[places] == ids]])
 
 
 def finite(figures: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from models.features import GROUPS, catalogue
 from models.messages import Reason
@@ -82,6 +81,9 @@ def group_directions(
 
 def _rank_correlation(values: NDArray[np.float32], effect: NDArray[np.float64]) -> float:
     known = ~np.isnan(values)
+    # only the card asks; it takes forty megabytes, which what answers has no use for
+    from scipy.stats import rankdata
+
     # a handful of customers would follow anything
     if known.sum() < _FEWEST_FOLLOWED or np.ptp(values[known]) == 0 or np.ptp(effect[known]) == 0:
         return 0.0

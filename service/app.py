@@ -17,6 +17,7 @@ from service.first_start import FirstStart
 from service.freshness import Freshness
 from service.guard import Guard
 from service.headers import limit_headers
+from service.lean import leave_out
 from service.metrics import LATENCY_BUCKETS, AnswerMetrics, ErrorMetrics, LogMetrics, ReleaseMetrics
 from service.metrics_folder import make_folder, use_folder
 from service.pages import SHARED_ROUTES, pages, refused
@@ -90,6 +91,7 @@ class GuardedService(bentoml.Service):  # type: ignore[misc]
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """Return the application that a worker runs."""
+        leave_out()
         use_folder()
         limit_headers()
         app = super().to_asgi(is_main)

@@ -11,6 +11,7 @@ from models.errors import ForesellError
 from models.release import Releases
 from service.current import Refusal
 from service.errors import ReleaseUnusableError
+from service.lean import leave_out
 from service.release import open_release
 
 SECONDS = 120.0
@@ -64,6 +65,7 @@ def _unusable(name: str, message: str) -> Refusal:
 def _main(folder: str, name: str) -> int:
     # whoever waits for it may be gone before it is: it ends by itself
     signal.alarm(int(SECONDS) + 1)
+    leave_out()
     releases = Releases(Path(folder))
     try:
         open_release(releases.folder, releases.manifest(name))

@@ -22,6 +22,7 @@ from service.environment import WORKERS_ENV, as_environment
 from service.errors import ServiceStartError
 from service.freshness import STALE_ENV
 from service.keys import Keys
+from service.lean import LEAN_ENV
 from service.prediction_log import LOG_ENV, MAX_MB_ENV
 
 START_SECONDS = 60.0
@@ -140,7 +141,7 @@ def service_environment(releases: Path, *, home: Path) -> dict[str, str]:
     """Return the environment in which the service opens a releases folder."""
     # threads inside one small matrix product wait for each other, ten times as long on a busy machine
     return (
-        {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", LEAN_ENV: "1"}
         | os.environ
         | {
             "FORESELL_RELEASES": str(releases.resolve()),

@@ -44,7 +44,7 @@ def run(releases: Path, opened: OpenRelease, work: Path, *, progress: Callable[[
             {
                 IDS: (server, Call.of("/v1/churn", {"customers": ids}, 32, connections=2)),
                 NBP: (server, Call.of("/v1/next-best-product", {"customers": ids[:1]}, 80)),
-                INLINE: (server, Call.of("/v1/churn", long, 24, connections=2)),
+                INLINE: (server, Call.of("/v1/churn", long, 12, connections=1)),
                 LOOKALIKE: (server, Call.of("/v1/lookalike", query, 3, connections=1)),
             }
         )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from models import columns as col
 from models.errors import NotEnoughDataError
@@ -60,6 +59,9 @@ def measured(fitted: FittedLookalike, points: Points, queries: Sequence[Query]) 
 
 def area(scores: Vector, hidden: Mask) -> float:
     """Return the chance that a hidden customer scores above another one; ties count half."""
+    # only training asks; it takes forty megabytes, which what answers has no use for
+    from scipy.stats import rankdata
+
     found = int(hidden.sum())
     ranks = rankdata(scores)[hidden].sum()
     return float((ranks - found * (found + 1) / 2) / (found * (len(hidden) - found)))

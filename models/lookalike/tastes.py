@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.linalg import svds
 
 from models import columns as col
 from models.products import GROUPINGS, filled, known_names, positions_of
@@ -96,6 +95,9 @@ def fit_tastes(histories: Histories | None, level: str, *, dimensions: int, seed
     dimensions = min(dimensions, min(counts.shape) - 1)
     if dimensions < 1:
         return no_tastes(level)
+    # only fitting needs it: what serves has no use for it
+    from scipy.sparse.linalg import svds
+
     start = np.random.default_rng(seed).uniform(-1, 1, min(counts.shape))
     _, _, found = svds(counts, k=dimensions, v0=start)
     axes = found[::-1].T

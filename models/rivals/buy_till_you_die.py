@@ -8,16 +8,18 @@ nobody sees, they are gone.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import OptimizeResult, minimize
 
 from models.errors import NotConvergedError, NotEnoughDataError
 from models.methods import MIN_EXAMPLES
 from models.parts import npy_array, npy_bytes
 from models.prediction import Customers, Scores
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 MAX_CUSTOMERS = 6_000
 DAYS_A_WEEK = 7
@@ -185,6 +187,8 @@ def most_likely(name: str, log_likelihood: Callable[..., Vector], starts: Sequen
     NotConvergedError
         Says what was tried.
     """
+    # only fitting needs it: what serves has no use for it
+    from scipy.optimize import minimize
 
     def loss(logs: Vector) -> float:
         return float(-log_likelihood(*np.exp(logs)).mean() + PENALTY * (logs**2).sum())
@@ -204,5 +208,5 @@ def most_likely(name: str, log_likelihood: Callable[..., Vector], starts: Sequen
     return first, second, third, fourth
 
 
-def _height(result: OptimizeResult) -> float:
+def _height(result: "OptimizeResult") -> float:
     return float(result.fun) if np.isfinite(result.fun) else np.inf
