@@ -7,7 +7,7 @@ import pytest
 from models import prediction_named, prepared
 from models.errors import CorruptPartError
 from models.parts import seal, verify
-from models.prediction import Customers, Fitted, Prediction
+from models.prediction import Customers, Fitted, Prediction, nameless
 from models.prepared import open_prepared, prepared_in_memory, write_prepared
 from models.store import Store
 from tests.synthetic import examples, figures, store_of
@@ -66,8 +66,20 @@ def test_only_some_rows_are_asked_for_at_a_time(lookalike, store, monkeypatch):
     assert asked == [10, 10, 5]
 
 
-def test_nothing_is_written_when_a_prediction_prepares_nothing(tmp_path, store):
+def test_scores_are_prepared_of_everybody_who_has_any(tmp_path, store):
     prediction = prediction_named("repurchase")
+    fitted = prediction.fit("recency", examples(120), horizon=90, seed=1)
+    everybody = nameless(store, np.arange(len(store)))
+    eligible = prediction.eligible(everybody)
+    assert eligible.any()
+    scores = prepared_in_memory(prediction, fitted, store)["scores"]
+    np.testing.assert_array_equal(scores[eligible], prediction.score(fitted, everybody.take(eligible)))
+    assert np.isnan(scores[~eligible]).all()
+
+
+def test_nothing_is_written_when_a_prediction_prepares_nothing(tmp_path, store, monkeypatch):
+    prediction = prediction_named("repurchase")
+    monkeypatch.setattr(type(prediction), "prepare", lambda self, fitted, customers: {})
     fitted = prediction.fit("recency", examples(120), horizon=90, seed=1)
     assert not write_prepared(tmp_path, prediction, fitted, store)
     assert list(tmp_path.iterdir()) == []

@@ -153,6 +153,7 @@ def test_an_answer_that_is_not_finite_is_counted_as_an_error_and_not_as_an_answe
     with open_client(published.folder) as client:
         monkeypatch.setattr(CustomerPrediction, "adjust", lambda self, scores: scores * np.nan)
         before = client.get("/metrics").text
-        assert client.post("/v1/churn", json={"customers": customer_ids(9)}).status_code == 500
+        # with reasons the model is asked anew
+        assert client.post("/v1/churn", json={"customers": customer_ids(9), "reasons": 1}).status_code == 500
         growth = grown(before, client.get("/metrics").text)
     assert growth == {'foresell_errors_total{code="invalid_model_output",endpoint="/v1/churn"}': 1}
