@@ -1,6 +1,6 @@
 """Measure what serving costs beside the usual model servers, and what it survives; write docs/serving.md.
 
-    .venv/bin/python -m benchmarks.serving [--only PART ...] [--workspace FOLDER]
+    .venv/bin/python -m benchmarks.serving [--only PART ...] [--workspace FOLDER] [--reports FILE ...]
 
 Needs a published release, such as ``make demo`` leaves. A part can be run alone; the page is written from whatever
 results there are. Ends with 1 and a line for each promise that was not kept.
@@ -55,7 +55,7 @@ def _measure(part: str, options: Namespace) -> None:
 
 def _measured(part: str, options: Namespace, tell: Callable[[str], None]) -> dict[str, Any]:
     if part == "faults":
-        return faults.run(progress=tell)
+        return faults.run(options.reports, progress=tell)
     options.work.mkdir(parents=True, exist_ok=True)
     releases = load_settings(options.workspace).releases
     opened = open_release(releases)
@@ -79,6 +79,9 @@ def _options(arguments: Sequence[str]) -> Namespace:
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"Of {', '.join(PARTS)}.")
     parser.add_argument("--page", action="store_true", help="Measure nothing: write the page from the results.")
     parser.add_argument("--workspace", type=Path, default=CHECKOUT, help="Whose release is measured.")
+    parser.add_argument(
+        "--reports", nargs="+", type=Path, default=[], help="What pytest --junitxml wrote, for the part faults."
+    )
     parser.add_argument("--work", type=Path, default=WORK, help="Where peers, stores and results are kept.")
     parser.add_argument("--out", type=Path, default=PAGE, help="The page.")
     return parser.parse_args(arguments)

@@ -4,7 +4,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,12 +16,12 @@ _NAMED = re.compile(r"Rows? ([\d, and]+) of what is promised[^:]*: (.+)")
 OUTCOMES = ("failure", "error", "skipped")
 
 
-def run(*, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Run every test that names a row; returns plain data."""
+def run(reports: Sequence[Path], *, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Take the outcome of every test that names a row from pytest's reports, or run them; returns plain data."""
     named = rows()
     files = sorted({file for tests in named.values() for file in tests})
     progress(f"{len(files)} files of tests of {len(named)} rows")
-    outcomes = _outcomes(files)
+    outcomes = _read(reports) if reports else _run(files)
     return {
         "rows": [
             {"row": row, "file": file, "about": about, **outcomes.get(file, {})}
@@ -43,15 +43,20 @@ def rows(folder: Path = CHECKOUT / "tests") -> dict[int, dict[str, str]]:
     return found
 
 
-def _outcomes(files: list[str]) -> dict[str, dict[str, int]]:
-    """Run files of tests, slow ones too; return how many of each passed, failed and were skipped."""
+def _run(files: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Run files of tests, slow ones too."""
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow", f"--junitxml={report}", *files]
         subprocess.run(command, cwd=CHECKOUT, check=False, stdout=subprocess.DEVNULL)  # noqa: S603
-        cases = ElementTree.parse(report).iter("testcase")  # noqa: S314 (pytest wrote it)
-        found: dict[str, dict[str, int]] = {}
-        for case in cases:
+        return _read([report])
+
+
+def _read(reports: Sequence[Path]) -> dict[str, dict[str, int]]:
+    """Return how many tests of each file passed, failed and were skipped."""
+    found: dict[str, dict[str, int]] = {}
+    for report in reports:
+        for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 (pytest wrote it)
             file = case.get("classname", "").replace(".", "/") + ".py"
             ended = next((each for each in OUTCOMES if case.find(each) is not None), "passed")
             counts = found.setdefault(file, dict.fromkeys(("passed", "failed", "skipped"), 0))
