@@ -65,7 +65,8 @@ container: $(STAMP) ## build the images of the service and the job; WHEELS=1: fr
 wheels: $(STAMP)
 	@$(BIN)/python -m deploy.image --download
 
-lock: $(STAMP) ## pin the dependencies anew
+# pin the dependencies anew
+lock: $(STAMP)
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" --extra train --extra dev pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -c requirements.lock pyproject.toml -o requirements-serving.lock
 	$(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -c requirements.lock --extra spark pyproject.toml -o requirements-spark.lock

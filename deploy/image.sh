@@ -44,6 +44,8 @@ system() {
     useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin foresell
     # where a read-only file system is to be mounted on
     mkdir -p /keys /releases
+    # a new volume takes its owner from here
+    chown foresell:foresell /keys /releases
 }
 
 "$@"

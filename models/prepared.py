@@ -17,6 +17,8 @@ from models.prediction import Fitted, Prediction, Prepared, nameless
 from models.store import Store
 
 CHUNK_ROWS = 50_000
+COMPARED, TOLERANCE = 16, 1e-4
+"""Rows that are prepared anew when a part is opened, and how far another processor's last digits may be off."""
 
 Allocate = Callable[[str, "np.dtype[Any]", tuple[int, ...]], NDArray[Any]]
 """Makes the array of a name, a type and a shape."""
@@ -63,12 +65,15 @@ def open_prepared(folder: Path, files: Sequence[str], prediction: Prediction, fi
     """
     with parsing(folder):
         arrays = {Path(name).stem: npy_mapped(folder / name) for name in files}
-    for name, one in prediction.prepare(fitted, nameless(store, np.arange(1))).items():
-        expected = one.dtype, (len(store), *one.shape[1:])
+    rows = np.unique(np.linspace(0, len(store) - 1, COMPARED).astype(np.int64))
+    for name, some in prediction.prepare(fitted, nameless(store, rows)).items():
+        expected = some.dtype, (len(store), *some.shape[1:])
         found = (arrays[name].dtype, arrays[name].shape) if name in arrays else None
         if found != expected:
             told = f"{name} is {_told(found)}, {prediction.name} reads {_told(expected)}"
             raise CorruptPartError(f"part {folder.name}: {told}; publish again")
+        if not np.allclose(arrays[name][rows], some, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
+            raise CorruptPartError(f"part {folder.name}: {name} is not what {prediction.name} prepares; publish again")
     return arrays
 
 

@@ -21,13 +21,14 @@ from service.lean import leave_out
 from service.metrics import LATENCY_BUCKETS, AnswerMetrics, ErrorMetrics, LogMetrics, ReleaseMetrics
 from service.metrics_folder import make_folder, use_folder
 from service.pages import SHARED_ROUTES, pages, refused
-from service.pool import Pool
+from service.pool import Pool, Room
 from service.prediction_log import open_log
 from service.supervisor import listen
 from service.watch import Watch
 
 DEADLINE_ENV = "FORESELL_DEADLINE_SECONDS"
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS, MOST_SECONDS = 10.0, 50.0
+"""What takes a minute is taken for stuck."""
 QUERIES_WAITING = 8
 """Questions over everybody that wait for the one at work."""
 
@@ -56,7 +57,8 @@ class Base:
         self.pool = Pool()
         # seconds of work each, over everybody: one at a time, so that calls about customers keep their processors
         self.queries = Pool(workers=1, waiting=QUERIES_WAITING)
-        self.deadline_seconds = seconds_of(DEADLINE_ENV, DEADLINE_SECONDS, least=0.1)
+        self.room = Room()
+        self.deadline_seconds = seconds_of(DEADLINE_ENV, DEADLINE_SECONDS, least=0.1, most=MOST_SECONDS)
         _PAGES.state.current = self.current
         _PAGES.state.host = self
 
@@ -109,7 +111,7 @@ _PAGES = pages(PREDICTIONS)
 Foresell = bentoml.service(
     name="foresell",
     service_class=GuardedService,
-    workers=int(number_of(WORKERS_ENV, 1, least=1, unit="processes")),
+    workers=int(number_of(WORKERS_ENV, 1, least=1, most=64, unit="processes")),
     # BentoML's largest cost by far, even at a sample rate of 0
     tracing={"excluded_urls": [".*"]},
     logging={"access": {"enabled": False}},

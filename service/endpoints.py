@@ -8,7 +8,6 @@ from typing import Any, Protocol, cast
 import anyio
 import bentoml
 from pydantic import BaseModel, create_model
-from starlette.requests import Request
 from starlette.responses import Response
 
 from models.errors import ForesellError
@@ -18,7 +17,7 @@ from service.codec import decode, encode
 from service.current import Current
 from service.errors import error_response
 from service.metrics import AnswerMetrics
-from service.pool import Deadline, Pool
+from service.pool import Deadline, Pool, Room
 from service.prediction_log import PredictionLog
 
 SMALL_BODY_BYTES = 32 * 1024
@@ -29,7 +28,7 @@ CHUNK, PRODUCTS_CHUNK, REASONS_CHUNK = 1_000, 500, 50
 """Customers who are answered between two looks at the deadline, about a second at most. Not fewer: what is computed of
 histories costs the same for one as for fifty."""
 _PARSERS = anyio.CapacityLimiter(2)
-"""Large bodies that are parsed at once: 8 MiB of order lines take 260 MiB of memory until they are answered."""
+"""Large bodies that are parsed at once."""
 _POSITION = re.compile(r"\bcustomers\.(\d+)")
 
 
@@ -39,6 +38,7 @@ class Host(Protocol):
     current: Current
     pool: Pool
     queries: Pool
+    room: Room
     deadline_seconds: float
     answers: AnswerMetrics
     log: PredictionLog | None
@@ -58,7 +58,8 @@ def _endpoint(prediction: Prediction) -> Any:
     name = prediction.name
 
     async def call(self: Host, body: Any, /) -> Any:
-        return await _answer(self, name, body)
+        # declared for BentoML's document and clients: calls come by ``answer_body``, which is cheaper
+        return await _answer(self, name, body, Deadline.after(self.deadline_seconds))
 
     call.__name__ = name.replace("-", "_")
     call.__doc__ = prediction.question
@@ -68,45 +69,36 @@ def _endpoint(prediction: Prediction) -> Any:
 
 
 def _input_spec(request: type[BaseModel]) -> Any:
-    """Return the request type as BentoML wants it, reading bodies our way."""
-
-    async def from_http_request(http: Request, serde: Any) -> "BaseModel | ForesellError":  # noqa: ARG001
-        return await _read(await http.body(), request)
-
+    """Return the request type as BentoML wants it: the whole body."""
     spec = cast("Any", create_model(f"{request.__name__}Body", __base__=(bentoml.IODescriptor, request)))
-    spec.from_http_request = staticmethod(from_http_request)
     spec.__root_input__ = True
     return spec
 
 
 async def answer_body(host: Host, prediction: Prediction, body: bytes) -> Response:
     """Answer a call of a prediction's endpoint."""
-    return await _answer(host, prediction.name, await _read(body, prediction.request))
-
-
-async def _read(body: bytes, request: type[BaseModel]) -> "BaseModel | ForesellError":
-    try:
-        if len(body) <= SMALL_BODY_BYTES:
-            return decode(body, request)
-        return await anyio.to_thread.run_sync(decode, body, request, limiter=_PARSERS)
-    except ForesellError as error:
-        # raised here, BentoML would log the body and answer in a shape of its own
-        return error
-
-
-async def _answer(host: Host, name: str, body: "BaseModel | ForesellError") -> Response:
     deadline = Deadline.after(host.deadline_seconds)
     try:
-        if isinstance(body, ForesellError):
-            raise body
-        # what answers is taken once: the whole answer is of one release
-        work = partial(_work, host.current.served(name), body, deadline, host.answers)
-        pool = host.pool if isinstance(body, AboutCustomers) else host.queries
-        content = work() if _is_small(body) else await pool.run(work, deadline)
-        if host.log:
-            host.log.take(name, body, content, deadline.spent)
+        if len(body) <= SMALL_BODY_BYTES:
+            return await _answer(host, prediction.name, decode(body, prediction.request), deadline)
+        with host.room.taken(len(body)):
+            request = await _parsed(body, prediction.request)
+            return await _answer(host, prediction.name, request, deadline)
     except ForesellError as error:
         return error_response(error)
+
+
+async def _parsed(body: bytes, request: type[BaseModel]) -> BaseModel:
+    return await anyio.to_thread.run_sync(decode, body, request, limiter=_PARSERS)
+
+
+async def _answer(host: Host, name: str, body: BaseModel, deadline: Deadline) -> Response:
+    # what answers is taken once: the whole answer is of one release
+    work = partial(_work, host.current.served(name), body, deadline, host.answers)
+    pool = host.pool if isinstance(body, AboutCustomers) else host.queries
+    content = work() if _is_small(body) else await pool.run(work, deadline)
+    if host.log:
+        host.log.take(name, body, content, deadline.spent)
     return Response(content, media_type="application/json")
 
 

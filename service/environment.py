@@ -17,12 +17,12 @@ logger = logging.getLogger("bentoml.foresell")
 _AGES: TypeAdapter[dict[str, float]] = TypeAdapter(Ages)
 
 
-def seconds_of(name: str, default: float, *, least: float = 0.0) -> float:
+def seconds_of(name: str, default: float, *, least: float = 0.0, most: float = math.inf) -> float:
     """Return the seconds that a variable says; see ``number_of``."""
-    return number_of(name, default, least=least, unit="seconds")
+    return number_of(name, default, least=least, most=most, unit="seconds")
 
 
-def number_of(name: str, default: float, *, least: float, unit: str) -> float:
+def number_of(name: str, default: float, *, least: float, most: float = math.inf, unit: str) -> float:
     """Return the number that a variable says; what is no such number is logged, and the default holds.
 
     Parameters
@@ -33,6 +33,8 @@ def number_of(name: str, default: float, *, least: float, unit: str) -> float:
         Where it is not set.
     least : float
         What it must not be below.
+    most : float
+        What it must not be above.
     unit : str
         What is counted, for the log.
     """
@@ -43,8 +45,9 @@ def number_of(name: str, default: float, *, least: float, unit: str) -> float:
         found = float(told)
     except ValueError:
         found = math.nan
-    if not least <= found < math.inf:
-        logger.error("%s = %r is not a number of %s, %g or more: %g is used", name, told[:20], unit, least, default)
+    if not least <= found <= most or found == math.inf:
+        allowed = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
+        logger.error("%s = %r is not a number of %s, %s: %g is used", name, told[:20], unit, allowed, default)
         return default
     return found
 

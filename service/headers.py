@@ -4,7 +4,7 @@ uvicorn takes in a head of any size for any time, and does so before anything of
 """
 
 import secrets
-from asyncio import TimerHandle
+from asyncio import TimerHandle, Transport
 
 from starlette.responses import Response
 from uvicorn.protocols.http import auto
@@ -18,7 +18,7 @@ from service.guard import REQUEST_ID
 MAX_HEADER_BYTES = 64 * 1024
 HEADER_ENV = "FORESELL_HEADER_SECONDS"
 HEADER_SECONDS = 10.0
-"""In which a head must be there, from its first byte."""
+"""In which a head must be there, from its first byte, and a first byte from when the connection is."""
 
 
 def limit_headers() -> None:
@@ -39,6 +39,11 @@ class LimitedProtocol(HttpToolsProtocol):
     _refused = False
     _fault: ForesellError | None = None
 
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first call."""
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(self.seconds, self._late)
+
     def data_received(self, data: bytes) -> None:
         """Take in what came; what comes after a refusal is thrown away."""
         if self._refused:
@@ -47,10 +52,10 @@ class LimitedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._fed > MAX_HEADER_BYTES:
             self._refuse(_too_large())
-        elif self._begun and self._timer is None:
-            self._timer = self.loop.call_later(self.seconds, self._late)
-        elif not self._begun:
+        elif not (self._begun or self._is_idle):
             self._stop_timer()
+        elif self._timer is None:
+            self._timer = self.loop.call_later(self.seconds, self._late)
 
     def on_message_begin(self) -> None:
         """Begin a head."""
@@ -86,7 +91,15 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stop_timer()
         super().connection_lost(exc)
 
+    @property
+    def _is_idle(self) -> bool:
+        """Whether no call is at work; empty lines between two calls begin none."""
+        return self.cycle is None or self.cycle.response_complete
+
     def _late(self) -> None:
+        if not self._begun:
+            self.transport.close()
+            return
         self._refuse(HeaderTooSlowError(f"the header was not there within {self.seconds:g} s; send it at once"))
 
     def _stop_timer(self) -> None:

@@ -41,6 +41,21 @@ def use_folder() -> None:
     folder = os.environ.get(FOLDER_ENV)
     if folder and Path(folder).is_dir():
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        _forget_dead(Path(folder))
+
+
+def _forget_dead(folder: Path) -> None:
+    """Remove what killed workers said of themselves: it would be said for ever."""
+    # imported here: it reads once, when it is imported, where processes put their figures together
+    from prometheus_client.multiprocess import mark_process_dead
+
+    for path in folder.glob("gauge_live*_*.db"):
+        process = int(path.stem.rpartition("_")[2])
+        try:
+            os.kill(process, 0)
+        except (ProcessLookupError, PermissionError):
+            # gone, or the number is somebody else's now
+            mark_process_dead(process, str(folder))  # type: ignore[no-untyped-call]
 
 
 def _sweep() -> None:

@@ -3,8 +3,9 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,6 +15,9 @@ WORKERS = 4
 """Large calls at once; more would only wait for the same processors."""
 WAITING = 32
 """Large calls that wait for one of them to end; who comes later is told at once to come again."""
+
+BODY_BYTES = 24 * 2**20
+"""Bodies that are parsed and not answered yet: 8 MiB of order lines take 260 MiB of memory."""
 
 STUCK_SECONDS = 60.0
 """After which a piece of work, which looks at its deadline between two steps, is taken for stuck."""
@@ -66,6 +70,39 @@ class Deadline:
             raise DeadlineExceededError(
                 f"the answer took longer than {self.seconds:g} s; ask for fewer customers at once, or without reasons"
             )
+
+
+class Room:
+    """Bounds the memory of large calls: a parsed body takes thirty times its bytes, until it is answered.
+
+    For the event loop alone.
+
+    Parameters
+    ----------
+    most : int
+        Bytes of bodies at once; one that is larger is taken when it is alone.
+    """
+
+    def __init__(self, most: int = BODY_BYTES) -> None:
+        self._most = most
+        self._taken = 0
+
+    @contextmanager
+    def taken(self, size: int) -> Iterator[None]:
+        """Take room for a body while the block runs.
+
+        Raises
+        ------
+        OverloadedError
+            There is none left.
+        """
+        if self._taken and self._taken + size > self._most:
+            raise OverloadedError("too many large bodies at once; come again in a second, or send smaller ones")
+        self._taken += size
+        try:
+            yield
+        finally:
+            self._taken -= size
 
 
 class Pool:

@@ -130,8 +130,10 @@ class PredictionLog:
         while not self._ended:
             self._wake.wait(LOOK_SECONDS)
             self._wake.clear()
-            if self._ended or self._is_due():
+            if self._is_due():
                 self.flush()
+        # what came while the last files were written
+        self.flush()
 
     def _is_due(self) -> bool:
         if not self._queue:

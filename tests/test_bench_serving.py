@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +56,18 @@ def test_a_row_whose_tests_failed_or_did_not_run_is_not_kept() -> None:
     page = render(results)
     assert "| 1 | one | `tests/a.py` | 2 passed, 1 skipped |" in page
     assert "| 3 | three | `tests/c.py` | **not run** |" in page
+
+
+def test_a_report_gives_outcomes_and_figures_and_the_last_of_several_counts(tmp_path: Path) -> None:
+    def report(name: str, inside: str) -> Path:
+        case = f'<testcase classname="tests.faults.test_a" name="one">{inside}</testcase>'
+        (tmp_path / name).write_text(f"<testsuites><testsuite>{case}</testsuite></testsuites>")
+        return tmp_path / name
+
+    failed = report("first.xml", "<failure/>")
+    passed = report("second.xml", "<system-out>---- Captured Out ----\n3 calls: 2 MB\n</system-out>")
+    told = {"passed": 1, "failed": 0, "skipped": 0, "told": ["3 calls: 2 MB"]}
+    assert faults.read([failed, passed]) == {"tests/faults/test_a.py": told}
 
 
 def test_ids_are_measured_by_what_the_booster_takes() -> None:

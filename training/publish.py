@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -269,5 +270,7 @@ def _put(folder: Path, part: Path) -> None:
         else:
             shutil.rmtree(folder)
             return
+    # a draft is its maker's alone; a part is for whoever may read the folder that it is in
+    folder.chmod(stat.S_IMODE(part.parent.stat().st_mode))
     os.replace(folder, part)
     sync_folder(part.parent)

@@ -9,6 +9,7 @@ results there are. Ends with 1 and a line for each promise that was not kept.
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -70,7 +71,7 @@ def _measured(part: str, options: Namespace, tell: Callable[[str], None]) -> dic
 
 
 def _million(releases: Path, opened: OpenRelease, work: Path) -> tuple[Path, OpenRelease]:
-    folder = work / f"million-{opened.manifest.name}-{opened.manifest.store[:8]}"
+    folder = work / f"million-{sha256(opened.manifest.model_dump_json().encode()).hexdigest()[:12]}"
     return folder, open_release(grown(Releases(releases), opened, folder).folder)
 
 

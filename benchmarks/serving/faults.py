@@ -14,6 +14,10 @@ from benchmarks.serving.servers import CHECKOUT
 
 _NAMED = re.compile(r"Rows? ([\d, and]+) of what is promised[^:]*: (.+)")
 OUTCOMES = ("failure", "error", "skipped")
+LOGGED = ("-o", "junit_logging=system-out")
+"""Options of pytest for a report that holds the figures which tests print."""
+MOST_LINES = 8
+"""Of one test: the last ones, which sum up."""
 
 
 def run(reports: Sequence[Path], *, progress: Callable[[str], None]) -> dict[str, Any]:
@@ -21,7 +25,7 @@ def run(reports: Sequence[Path], *, progress: Callable[[str], None]) -> dict[str
     named = rows()
     files = sorted({file for tests in named.values() for file in tests})
     progress(f"{len(files)} files of tests of {len(named)} rows")
-    outcomes = _read(reports) if reports else _run(files)
+    outcomes = read(reports) if reports else _run(files)
     return {
         "rows": [
             {"row": row, "file": file, "about": about, **outcomes.get(file, {})}
@@ -43,22 +47,41 @@ def rows(folder: Path = CHECKOUT / "tests") -> dict[int, dict[str, str]]:
     return found
 
 
-def _run(files: Sequence[str]) -> dict[str, dict[str, int]]:
+def _run(files: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Run files of tests, slow ones too."""
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow", f"--junitxml={report}", *files]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-m",
+            "slow or not slow",
+            *LOGGED,
+            f"--junitxml={report}",
+            *files,
+        ]
         subprocess.run(command, cwd=CHECKOUT, check=False, stdout=subprocess.DEVNULL)  # noqa: S603
-        return _read([report])
+        return read([report])
 
 
-def _read(reports: Sequence[Path]) -> dict[str, dict[str, int]]:
-    """Return how many tests of each file passed, failed and were skipped."""
-    found: dict[str, dict[str, int]] = {}
+def read(reports: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Return how many tests of each file passed, failed and were skipped, and the figures that they told.
+
+    Of a test that is in several reports, the last one counts.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    cases: dict[tuple[str | None, str | None], ElementTree.Element] = {}
     for report in reports:
         for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 (pytest wrote it)
-            file = case.get("classname", "").replace(".", "/") + ".py"
-            ended = next((each for each in OUTCOMES if case.find(each) is not None), "passed")
-            counts = found.setdefault(file, dict.fromkeys(("passed", "failed", "skipped"), 0))
-            counts["failed" if ended in ("failure", "error") else ended] += 1
+            cases[case.get("classname"), case.get("name")] = case
+    for (name, _), case in cases.items():
+        ended = next((each for each in OUTCOMES if case.find(each) is not None), "passed")
+        counts = found.setdefault(
+            (name or "").replace(".", "/") + ".py", {"passed": 0, "failed": 0, "skipped": 0, "told": []}
+        )
+        counts["failed" if ended in ("failure", "error") else ended] += 1
+        told = [line.strip() for line in (case.findtext("system-out") or "").splitlines()]
+        counts["told"] += [line for line in told if line and not line.startswith("-")][-MOST_LINES:]
     return found

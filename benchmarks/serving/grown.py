@@ -1,5 +1,6 @@
 """A release of the same models over a store of a million customers, who are the release's own, many times over."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,8 @@ def grown(small: Releases, opened: OpenRelease, folder: Path, customers: int = C
     releases = Releases(folder)
     if releases.current_name():
         return releases
+    # what a run that was stopped left
+    shutil.rmtree(folder, ignore_errors=True)
     releases.parts.mkdir(parents=True, exist_ok=True)
     for model in opened.manifest.predictions.values():
         releases.part(model.artifact).symlink_to(small.part(model.artifact).resolve())

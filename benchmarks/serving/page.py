@@ -130,7 +130,13 @@ def _memory(data: Result) -> str:
 
 def _faults(data: Result) -> str:
     rows = [(each["row"], each["about"], f"`{each['file']}`", _ended(each)) for each in data["rows"]]
-    return "## Faults\n\nEach is injected for real.\n\n" + table(("row", "what is promised", "tests", "ended"), rows)
+    told = dict.fromkeys(line for each in data["rows"] for line in each.get("told", ()))
+    figures = "\n\nFigures that these tests told:\n\n" + "\n".join(f"- {line}" for line in told) if told else ""
+    return (
+        "## Faults\n\nEach is injected for real.\n\n"
+        + table(("row", "what is promised", "tests", "ended"), rows)
+        + figures
+    )
 
 
 def _ended(each: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Foresell and its peers, each started on a port of its own with one worker and one thread for sums."""
+"""Foresell and its peers, each started on a port of its own with one worker."""
 
 import os
 import signal

@@ -1,5 +1,6 @@
 """What one customer by id costs, beside the usual model servers around the same model."""
 
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -148,18 +149,22 @@ def _lightgbm_model(booster: Path, served: Served, work: Path, *, signed: bool) 
     """Save the booster as an MLflow model, with a signature, as MLflow's pages do, or without."""
     import lightgbm
 
-    path = work / ("mlflow-signed" if signed else "mlflow-floats")
+    path = _emptied(work / ("mlflow-signed" if signed else "mlflow-floats"))
     rows = pd.DataFrame(served.store.features[:5].astype(np.float64), columns=list(served.store.names))
-    if not path.exists():
-        model = lightgbm.Booster(model_file=booster)
-        signature = mlflow.models.infer_signature(rows, model.predict(rows.to_numpy())) if signed else None
-        mlflow.lightgbm.save_model(model, path, signature=signature, pip_requirements=["lightgbm"])
+    model = lightgbm.Booster(model_file=booster)
+    signature = mlflow.models.infer_signature(rows, model.predict(rows.to_numpy())) if signed else None
+    mlflow.lightgbm.save_model(model, path, signature=signature, pip_requirements=["lightgbm"])
     return path
 
 
 def _ids_model(work: Path) -> Path:
-    path = work / "mlflow-ids"
-    if not path.exists():
-        code = Path(__file__).with_name("peers") / "mlflow_ids.py"
-        mlflow.pyfunc.save_model(path, python_model=str(code), pip_requirements=["mlflow"], input_example=None)
+    path = _emptied(work / "mlflow-ids")
+    code = Path(__file__).with_name("peers") / "mlflow_ids.py"
+    mlflow.pyfunc.save_model(path, python_model=str(code), pip_requirements=["mlflow"], input_example=None)
     return path
+
+
+def _emptied(folder: Path) -> Path:
+    """Return a folder without what an earlier run left in it: that would be another model."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder

@@ -78,7 +78,7 @@ def scored_only(scores: Floats, asked: Asked) -> Floats:
     Raises
     ------
     InvalidModelOutputError
-        A score is NaN or infinite.
+        A score is NaN, or infinite; below everything, it is not scored.
     """
     found = np.where(asked.open_items & asked.usable[:, None], scores, NOT_SCORED)
     # what is not a number would pass for not scored, and popular products for the answer

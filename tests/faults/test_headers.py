@@ -30,7 +30,7 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.sent = b""
-        self.closed = False
+        self.closed = self.was_closed = False
         self.ended = False
 
     def write(self, data: Any) -> None:
@@ -76,6 +76,8 @@ def exchanged(*parts: bytes, pause: float = 0.0, seconds: float = 60.0) -> Wire:
             protocol.data_received(part)
             for _ in range(10):
                 await asyncio.sleep(pause / 10)
+        # uvicorn closes it itself when it is lost
+        wire.was_closed = wire.closed
         protocol.connection_lost(None)
         return wire
 
@@ -186,3 +188,18 @@ def test_a_header_that_drips_is_answered_in_time_and_the_connection_closed(servi
             time.sleep(0.1)
         assert refused(answered(connection)) == (408, "header_too_slow")
         assert time.monotonic() - began > 0.9 * HEADER_SECONDS
+
+
+NO_CALL = {"nothing": (b"",) * 4, "empty lines": (b"\r\n",) * 4, "later": (CALL, *(b"\r\n",) * 4)}
+
+
+@pytest.mark.parametrize("parts", NO_CALL.values(), ids=NO_CALL)
+def test_a_connection_on_which_no_call_begins_is_closed_without_a_word(parts: tuple[bytes, ...]) -> None:
+    wire = exchanged(*parts, pause=0.1, seconds=0.15)
+    assert wire.was_closed
+    assert wire.sent.count(b"HTTP/1.1") == parts.count(CALL)
+
+
+def test_a_connection_whose_call_is_at_work_is_not_closed() -> None:
+    body = b"POST /livez HTTP/1.1\r\nHost: foresell\r\nContent-Length: 9\r\n\r\n"
+    assert not exchanged(body, b"a", b"b", b"c", pause=0.1, seconds=0.15).was_closed

@@ -86,6 +86,16 @@ def test_nothing_is_written_when_a_prediction_prepares_nothing(tmp_path, store, 
     assert prepared_in_memory(prediction, fitted, store) == {}
 
 
+def test_it_is_refused_in_one_line_when_it_is_of_other_customers(tmp_path, lookalike, store):
+    part = tmp_path / "part"
+    written(part, *lookalike, store)
+    points = np.load(part / "points.npy")
+    np.save(part / "points.npy", points[::-1])
+    (part / "manifest.json").unlink()
+    with pytest.raises(CorruptPartError, match="points is not what lookalike prepares; publish again"):
+        open_prepared(part, verify(part, seal(part)), *lookalike, store)
+
+
 def test_it_is_refused_in_one_line_when_it_was_made_for_another_store(tmp_path, lookalike, store):
     digest = written(tmp_path / "part", *lookalike, store)
     (tmp_path / "smaller").mkdir()

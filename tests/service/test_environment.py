@@ -31,3 +31,12 @@ def test_it_is_not_below_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_default_holds_when_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(NAME, raising=False)
     assert seconds_of(NAME, 5.0) == 5.0
+
+
+@pytest.mark.parametrize(("told", "expected"), [("50", 50.0), ("50.1", 10.0)])
+def test_it_is_not_above_the_most(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, told: str, expected: float
+) -> None:
+    monkeypatch.setenv(NAME, told)
+    assert seconds_of(NAME, 10.0, least=0.1, most=50.0) == expected
+    assert ("is not a number of seconds, 0.1 to 50: 10 is used" in caplog.text) == (expected != 50.0)

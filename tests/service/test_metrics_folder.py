@@ -1,5 +1,7 @@
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,3 +53,15 @@ def test_the_figures_stay_where_they_were_when_there_is_no_memory_for_files(
     assert "missing cannot be written: a full disk would end workers" in caplog.text
     use_folder()
     assert os.environ["PROMETHEUS_MULTIPROC_DIR"] == before
+
+
+def test_what_a_killed_worker_said_of_itself_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    names = [f"gauge_livemin_{gone.pid}.db", f"counter_{gone.pid}.db", f"gauge_livemin_{os.getpid()}.db"]
+    for name in names:
+        (tmp_path / name).touch()
+    monkeypatch.setenv(FOLDER_ENV, str(tmp_path))
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    use_folder()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])

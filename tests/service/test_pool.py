@@ -13,7 +13,7 @@ from models.churn import Churn
 from models.errors import InvalidRequestError
 from service.endpoints import CHUNK, REASONS_CHUNK
 from service.errors import DeadlineExceededError, OverloadedError
-from service.pool import STUCK_SECONDS, Deadline, Pool
+from service.pool import STUCK_SECONDS, Deadline, Pool, Room
 from tests.service.test_guard import refused
 
 LINE = {"ordered_at": "2017-12-20T10:00:00", "product_id": "1", "amount": 3.5}
@@ -167,3 +167,18 @@ def test_too_many_large_calls_are_told_to_come_again(client: TestClient, monkeyp
 
 async def _full(*_: object) -> Any:
     raise OverloadedError("too many large calls at once; come again in a second")
+
+
+def test_large_bodies_take_turns_when_they_are_too_many_together() -> None:
+    room = Room(most=10)
+    with room.taken(6):
+        with room.taken(4), pytest.raises(OverloadedError, match="come again in a second"), room.taken(1):
+            pass
+        # what has ended has left
+        with room.taken(4):
+            pass
+    # alone, any is taken
+    with room.taken(11), pytest.raises(OverloadedError), room.taken(1):
+        pass
+    with room.taken(10):
+        pass

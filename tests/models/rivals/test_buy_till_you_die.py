@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.optimize import OptimizeResult
+from scipy import optimize
 
 from models.errors import NotConvergedError, NotEnoughDataError
 from models.methods import MIN_EXAMPLES
@@ -134,13 +134,17 @@ def test_the_highest_point_is_found():
 
 
 def test_a_search_that_gives_up_is_taken_on_by_another(monkeypatch):
-    minimize = buy_till_you_die.minimize
+    minimize = optimize.minimize
 
     def gives_up(loss, start, method, **more):
         found = minimize(loss, start, method=method, **more)
-        return found if method == "Nelder-Mead" else OptimizeResult(x=found.x + 0.1, fun=found.fun + 1, success=False)
+        return (
+            found
+            if method == "Nelder-Mead"
+            else optimize.OptimizeResult(x=found.x + 0.1, fun=found.fun + 1, success=False)
+        )
 
-    monkeypatch.setattr(buy_till_you_die, "minimize", gives_up)
+    monkeypatch.setattr(optimize, "minimize", gives_up)
     assert most_likely("hill", hill, START) == pytest.approx(np.exp(PEAK), rel=1e-3)
 
 
