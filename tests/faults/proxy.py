@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Literal
 
 Kind = Literal["late", "reset", "half-closed"]
@@ -52,6 +52,8 @@ class Proxy:
         for task in pending:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        # connections that were closed are over once the loop has gone round
+        self._loop.run_until_complete(asyncio.sleep(0.1))
         self._loop.close()
 
     def stop(self) -> None:
@@ -59,8 +61,18 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answers, requests = await asyncio.open_connection("127.0.0.1", self.target)
-        back = asyncio.create_task(self._pass_on(answers, writer))
+        with closing(writer):
+            answers, requests = await asyncio.open_connection("127.0.0.1", self.target)
+            with closing(requests):
+                back = asyncio.create_task(self._pass_on(answers, writer))
+                try:
+                    await self._ask(reader, writer, requests)
+                finally:
+                    back.cancel()
+
+    async def _ask(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, requests: asyncio.StreamWriter
+    ) -> None:
         with suppress(ConnectionError):
             while chunk := await reader.read(_CHUNK):
                 if self._is_hit(chunk):
@@ -69,16 +81,13 @@ class Proxy:
                         # with nothing to linger for the system sends RST
                         sock: socket.socket = writer.get_extra_info("socket")
                         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-                        break
+                        return
                     if self._kind == "half-closed":
                         writer.write_eof()
                         continue
                     await asyncio.sleep(self._seconds)
                 requests.write(chunk)
                 await requests.drain()
-        back.cancel()
-        for each in (requests, writer):
-            each.close()
 
     def _is_hit(self, chunk: bytes) -> bool:
         """Say whether a fault hits what a client sent; a body that comes by itself has no first line of a request."""
