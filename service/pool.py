@@ -17,7 +17,7 @@ WAITING = 32
 """Large calls that wait for one of them to end; who comes later is told at once to come again."""
 
 BODY_BYTES = 24 * 2**20
-"""Bodies that are parsed and not answered yet: 8 MiB of order lines take 260 MiB of memory."""
+"""Bodies that are parsed and not answered yet: order lines take thirty times their bytes of memory."""
 
 STUCK_SECONDS = 60.0
 """After which a piece of work, which looks at its deadline between two steps, is taken for stuck."""
@@ -73,7 +73,7 @@ class Deadline:
 
 
 class Room:
-    """Bounds the memory of large calls: a parsed body takes thirty times its bytes, until it is answered.
+    """Bounds the memory of large calls: a parsed body takes up to thirty times its bytes, until it is answered.
 
     For the event loop alone.
 

@@ -1,16 +1,20 @@
 """Rows 6, 9 and 10 of what is promised: bodies that are broken, deep, expanding or huge cost next to nothing."""
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import httpx
+import orjson
+import psutil
 import pytest
 from starlette.testclient import TestClient
 
 from models.messages import MAX_CUSTOMERS
 from models.release import Releases
 from service.bodies import BODY_ENV, MAX_BODY_BYTES
-from service.codec import MAX_PARTS
+from service.codec import MAX_FIELDS, MAX_VALUES
 from service.openapi import ErrorBody
 from tests.faults.live import Live, answered, head, live
 from tests.service.conftest import client_of
@@ -20,6 +24,7 @@ JSON = {"content-type": "application/json"}
 HUGE = 100 * 1024 * 1024
 PIECE = b"x" * 65536
 GROWTH_BYTES = 20 * 2**20
+MOST_BYTES = 64 * 2**20
 
 MALFORMED = {
     "no JSON": b"<customers><id>secret-1</id></customers>",
@@ -36,7 +41,7 @@ NOT_JSON = {
     "brackets": b"[" * 10**5,
     "closed brackets": b"[" * 10**5 + b"]" * 10**5,
     "objects": b'{"a":' * 10**5,
-    "brackets inside": b'{"customers": ' + b"[" * 10**5 + b"]" * 10**5 + b"}",
+    "brackets inside": b'{"customers": ' + b"[" * 99_000 + b"]" * 99_000 + b"}",
     "as many brackets as there is room for": b"[" * MAX_BODY_BYTES,
     "an open string": b'"' + b"\\u0041" * 10**6,
 }
@@ -68,6 +73,25 @@ def service(sound: Releases, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         monkeypatch.setenv(BODY_ENV, "3")
         with live(sound, tmp_path_factory.mktemp("bentos")) as running:
             yield running
+
+
+@contextmanager
+def highest_memory(process: psutil.Process) -> Iterator[Callable[[], int]]:
+    """Watch a process while the block runs; what is yielded tells the most bytes that it held."""
+    seen = [process.memory_info().rss]
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.002):
+            seen.append(process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield lambda: max(seen)
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def refused(client: TestClient, body: bytes, *, within: float) -> tuple[int, str]:
@@ -104,20 +128,25 @@ def test_what_would_expand_is_refused_at_once_and_not_echoed(client: TestClient,
     assert status in (400, 422)
 
 
+# 5,000 ids, their list, key and object, beside a list of which nothing is read: of two keys the last one counts
 @pytest.mark.parametrize(
-    ("text", "lists", "status"),
+    ("item", "count", "status"),
     [
-        (b"}]" * 127, 1, 200),
-        (b'\\"}]' * 80, 1, 200),
-        (b"}" * 250, MAX_PARTS - 3, 200),
-        (b"}" * 250, MAX_PARTS - 2, 422),
-        (b'\\"}]' * 80, MAX_PARTS - 2, 422),
+        (b"0", MAX_VALUES - 4_999, 200),
+        (b"0", MAX_VALUES - 4_998, 422),
+        (b"[]", MAX_FIELDS - 5, 200),
+        (b"[]", MAX_FIELDS - 4, 422),
+        (b'{"a":0}', (MAX_FIELDS - 5) // 2, 200),
+        (b'{"a":0}', (MAX_FIELDS - 5) // 2 + 1, 422),
     ],
 )
-def test_brackets_are_counted_where_they_are_no_text(client: TestClient, text: bytes, lists: int, status: int) -> None:
-    body = b'{"customers":[' + b",".join([b'"%s"' % text] * 5_000) + b"]}"
-    # of two values the last one counts: nothing is read of the lists
-    answer = client.post(CHURN, content=b'{"customers":[' + b"[]," * (lists - 1) + b"[]]," + body[1:], headers=JSON)
+@pytest.mark.parametrize("text", [b"plain", b"}],:" * 60, b'\\"}],:' * 40, b"\\\\" * 120])
+def test_values_are_counted_where_they_are_no_text(
+    client: TestClient, text: bytes, item: bytes, count: int, status: int
+) -> None:
+    body = b'{"customers":[%s],"customers":[%s]}' % (b",".join([item] * count), b",".join([b'"%s"' % text] * 5_000))
+    assert len(orjson.loads(body)["customers"]) == 5_000
+    answer = client.post(CHURN, content=body, headers=JSON)
     assert answer.status_code == status, answer.text[:500]
 
 
@@ -178,15 +207,63 @@ def test_the_limit_is_where_it_is_said_to_be(service: Live, chunked: bool) -> No
 
 @pytest.mark.slow
 def test_a_batch_of_a_million_rows_is_refused_in_little_memory(service: Live) -> None:
-    # short ids, so that it comes through the limit of a body and the number of customers is what refuses it
-    for count, status in ((MAX_CUSTOMERS, 200), (MAX_CUSTOMERS + 1, 422), (10**6, 422)):
+    # short ids, so that it comes through the limit of a body
+    limits = {MAX_CUSTOMERS: None, MAX_CUSTOMERS + 1: f"not {MAX_CUSTOMERS + 1}", 10**6: f"{MAX_VALUES:,} values"}
+    for count, refusal in limits.items():
         body = b'{"customers":["' + b'","'.join(b"%d" % (row % 1000) for row in range(count)) + b'"]}'
         assert len(body) < MAX_BODY_BYTES
-        before = service.worker.memory_info().rss
-        answer = httpx.post(f"{service.url}{CHURN}", content=body, headers=JSON, timeout=60)
-        assert answer.status_code == status
-        grown = service.worker.memory_info().rss - before
+        with highest_memory(service.worker) as highest:
+            before = service.worker.memory_info().rss
+            answer = httpx.post(f"{service.url}{CHURN}", content=body, headers=JSON, timeout=60)
+        grown = highest() - before
         print(f"{count} rows: memory grew by {grown / 2**20:.1f} MiB")
-        if status == 422:
-            assert answer.json()["error"]["field"] == "customers"
-            assert str(count) in answer.json()["error"]["message"]
+        assert answer.status_code == (422 if refusal else 200)
+        if refusal:
+            assert refusal in answer.json()["error"]["message"]
+            assert grown < GROWTH_BYTES
+
+
+LINE = {"ordered_at": "2017-12-08T17:30:00", "product_id": "1095275", "order_id": "3119", "quantity": 2, "amount": 3.9}
+CONTACT = {"campaign_id": "18", "sent_at": "2017-10-30", "responded_at": "2017-11-04"}
+IDS = [f"{each:012}" for each in range(499_000)]
+EVENT = {"occurred_at": "2017-12-29T20:11:00", "kind": "view"}
+
+
+def inline(customers: int, **history: object) -> list[object]:
+    return [{"customer_id": f"new-{each}", "as_of": "2018-01-01", **history} for each in range(customers)]
+
+
+# each with as much in it as a body may have, nearly
+LARGEST: dict[str, tuple[str, dict[str, object]]] = {
+    "long lines": (CHURN, {"customers": inline(9, order_lines=[LINE] * 1_800)}),
+    "short lines": (CHURN, {"customers": inline(9, order_lines=[{"ordered_at": "2017-12-08"}] * 5_500)}),
+    "contacts": (CHURN, {"customers": inline(9, contacts=[CONTACT] * 2_700)}),
+    "events": (CHURN, {"customers": inline(9, events=[EVENT] * 3_600)}),
+    "customers with a line each": (CHURN, {"customers": inline(9_000, order_lines=[LINE])}),
+    "long ids": (CHURN, {"customers": [f"{each}".ljust(256, "\u00e9") for each in range(10_000)]}),
+    "attributes": (CHURN, {"customers": inline(1, attributes={f"a{each}": each for each in range(99_000)})}),
+    "an audience among many": (
+        "/v1/lookalike",
+        {"seeds": IDS[:100_000], "within": IDS[100_000:], "size": 100},
+    ),
+    "products in stock": (
+        "/v1/next-best-product",
+        {"customers": IDS[:10_000], "filters": {"in_stock": IDS[:100_000], "exclude": IDS[100_000:200_000]}},
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("path", "asked"), LARGEST.values(), ids=LARGEST)
+def test_the_largest_body_that_is_taken_costs_little_memory(service: Live, path: str, asked: dict[str, object]) -> None:
+    body = orjson.dumps(asked)
+    assert len(body) <= MAX_BODY_BYTES
+    httpx.post(f"{service.url}{CHURN}", json={"customers": inline(1, order_lines=[LINE])}).raise_for_status()
+    with highest_memory(service.worker) as highest:
+        before = service.worker.memory_info().rss
+        answer = httpx.post(f"{service.url}{path}", content=body, headers=JSON, timeout=60)
+    error = answer.json().get("error")
+    print(f"{len(body)} bytes: {answer.status_code}, memory grew by {(highest() - before) / 2**20:.1f} MiB", error)
+    assert answer.status_code in (200, 422)
+    assert error is None or "more than" not in error["message"], error
+    assert highest() - before < MOST_BYTES
