@@ -95,12 +95,13 @@ class GuardedService(bentoml.Service):  # type: ignore[misc]
         """Return the application that a worker runs."""
         leave_out()
         use_folder()
-        limit_headers()
+        errors = ErrorMetrics()
+        limit_headers(errors)
         app = super().to_asgi(is_main)
         app.add_exception_handler(ForesellError, refused)
         # it keeps a timer of each call for a minute, and waits as long for a caller who went away: ours have a deadline
         app.user_middleware = [each for each in app.user_middleware if each.cls.__name__ != "TimeoutMiddleware"]
-        return Guard(app, ROUTES, Access.of_environment(), DRAIN, ErrorMetrics())
+        return Guard(app, ROUTES, Access.of_environment(), DRAIN, errors)
 
 
 DRAIN = Drain()

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from models.errors import ForesellError
 from service.environment import seconds_of
 from service.errors import HeaderTooLargeError, HeaderTooSlowError, UnreadableCallError, error_response
-from service.guard import REQUEST_ID
+from service.guard import REQUEST_ID, UNKNOWN_PATH, Refused
 
 MAX_HEADER_BYTES = 64 * 1024
 HEADER_ENV = "FORESELL_HEADER_SECONDS"
@@ -21,9 +21,16 @@ HEADER_SECONDS = 10.0
 """In which a head must be there, from its first byte, and a first byte from when the connection is."""
 
 
-def limit_headers() -> None:
-    """Have every uvicorn server of this process that starts from now on limit heads: BentoML does not let us say so."""
+def limit_headers(refused: Refused) -> None:
+    """Have every uvicorn server of this process that starts from now on limit heads: BentoML does not let us say so.
+
+    Parameters
+    ----------
+    refused : callable
+        Takes the path, which nobody knows yet, and the code of each refusal.
+    """
     LimitedProtocol.seconds = seconds_of(HEADER_ENV, HEADER_SECONDS, least=0.1)
+    LimitedProtocol.count = staticmethod(refused)
     auto.AutoHTTPProtocol = LimitedProtocol
 
 
@@ -31,6 +38,8 @@ class LimitedProtocol(HttpToolsProtocol):
     """uvicorn's protocol; refuses heads that are too large or too slow, and what is no HTTP, in our shape."""
 
     seconds = HEADER_SECONDS
+    count: Refused = staticmethod(lambda *_: None)
+    """Is told of each refusal."""
     _fed = 0
     """Bytes since the parser last told of anything but parts of a header, or of a trailer."""
     _begun = False
@@ -124,6 +133,7 @@ class LimitedProtocol(HttpToolsProtocol):
         response = error_response(error)
         response.headers[REQUEST_ID] = name = secrets.token_hex(16)
         self.logger.warning("call %s refused: %s", name, error)
+        self.count(UNKNOWN_PATH, error.code)
         response.headers["connection"] = "close"
         self.transport.write(_raw(response, self.server_state.default_headers))
         if not self.transport.can_write_eof():

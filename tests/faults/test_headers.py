@@ -12,6 +12,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from models.release import Releases
+from service.guard import UNKNOWN_PATH
 from service.headers import HEADER_ENV, MAX_HEADER_BYTES, LimitedProtocol
 from service.openapi import ErrorBody
 from tests.faults.live import Live, answered, live
@@ -148,6 +149,15 @@ def test_what_is_no_http_is_answered_in_the_one_shape() -> None:
     assert refused(exchanged(b"\x16\x03\x01\x02\x00 secret\r\n\r\n").sent) == (400, "bad_request")
 
 
+def test_each_refusal_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[tuple[str, str]] = []
+    monkeypatch.setattr(LimitedProtocol, "count", staticmethod(lambda *told: counted.append(told)))
+    exchanged(b"no HTTP\r\n\r\n", b"and more\r\n\r\n")
+    exchanged(*in_parts(padded(2 * MAX_HEADER_BYTES)))
+    exchanged(CALL)
+    assert counted == [(UNKNOWN_PATH, "bad_request"), (UNKNOWN_PATH, "header_too_large")]
+
+
 def test_a_header_that_does_not_end_is_refused_in_time_and_a_kept_connection_is_not() -> None:
     assert refused(exchanged(*in_parts(BEGIN, 9), pause=0.05, seconds=0.1).sent) == (408, "header_too_slow")
     for parts in ([], [CALL], [CALL, CALL], [CHUNKED, b"1\r\n"]):
@@ -174,6 +184,8 @@ def test_a_header_of_a_hundred_megabytes_is_refused_in_little_memory(service: Li
             sent += len(piece)
             most = max(most, service.worker.memory_info().rss) if sent % (10 * 2**20) == 0 else most
         assert refused(answered(connection)) == (431, "header_too_large")
+    counted = 'foresell_errors_total{code="header_too_large",endpoint="/unknown"} 1.0'
+    assert counted in httpx.get(f"{service.url}/metrics").text
     print(f"memory grew by {(most - before) / 2**20:.1f} MiB over {sent / 2**20:.0f} MiB")
     assert most - before < GROWTH_BYTES
 
