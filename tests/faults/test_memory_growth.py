@@ -26,7 +26,7 @@ CHURN = "/v1/churn"
 CALLS, ROUNDS, CLIENTS = 50_000, 20, 4
 SWAPS, CALLERS = 100, 8
 MANY = 40
-HISTORIES, ENGINE_BYTES = 450, 16 * 2**20
+HISTORIES, ENGINE_BYTES = 900, 48 * 2**20
 WIRE_SECONDS, LEAST_SWAPS = 90, 10
 """How long releases change over the wire, each opened in a child first, and how often at least."""
 LEAST_SLOPE = 0.25 * 2**20
@@ -113,16 +113,16 @@ def test_fifty_thousand_calls_leave_nothing_behind(service: Live) -> None:
 @pytest.mark.slow
 def test_histories_leave_nothing_behind_but_what_their_engine_keeps_ready(service: Live) -> None:
     line = {"ordered_at": "2017-12-20T10:00:00", "product_id": "1", "order_id": "o1", "quantity": 1, "amount": 3.5}
-    inline = {"customer_id": "new", "as_of": "2018-01-01", "order_lines": [line] * 20}
+    inline = {"customer_id": "new", "as_of": "2018-01-01", "order_lines": [line] * 1_000}
     held = []
     with httpx.Client(base_url=service.url, timeout=60) as client:
         for _ in range(HISTORIES):
             client.post(CHURN, json={"customers": [inline]}).raise_for_status()
             held.append(footprint(service.worker).memory)
-    # it takes from the system and gives back as it pleases: up and down, and not up alone
+    # it takes from the system and gives back as it pleases, tens of MiB: what it never gives back would add up
     _, before, after = np.array_split(held, 3)
-    grown = float(after.mean() - before.mean())
-    print(f"{HISTORIES} histories: {grown / 2**20:+.1f} MiB from the second third to the last")
+    grown = float(after.min() - before.min())
+    print(f"{HISTORIES} histories: the least held is {grown / 2**20:+.1f} MiB from the second third to the last")
     assert grown < ENGINE_BYTES
 
 
