@@ -122,9 +122,7 @@ def open_spark(tables: Path, *, master: str = "local[2]", partitions: int = 2) -
 
 def open_memory() -> duckdb.DuckDBPyConnection:
     """Open an empty DuckDB in memory on one thread, for histories that come with a request."""
-    # its allocator gives back in the background what a query took: else a worker holds twice as much for nothing
-    connection = duckdb.connect(":memory:", config={"threads": 1, "allocator_background_threads": True})
-    return connection.execute(NO_BAR)
+    return duckdb.connect(":memory:", config={"threads": 1}).execute(NO_BAR)
 
 
 def _paths(tables: Path) -> dict[str, str]:

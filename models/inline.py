@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+import sqlglot
+from sqlglot import exp
 
 from models import columns as col
 from models.contracts import DAY_OF, SCHEMAS
@@ -130,7 +132,7 @@ class InlineFeatures:
         for name, schema in self._schemas().items():
             columns = ", ".join(f'"{column}" {kind}' for column, kind in schema.items())
             run(f'CREATE TABLE "{name}" ({columns})')
-        run(f"PREPARE features AS {compiled(self._settings)}")
+        run(f"PREPARE features AS {_without_filters(compiled(self._settings))}")
 
     def _run(self, incoming: Mapping[str, pa.Table]) -> pa.Table:
         run = self._connection.execute
@@ -170,6 +172,31 @@ class InlineFeatures:
         ids = np.array(list(map(str.encode, named)), np.bytes_)
         places = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
         return self._products.take(self._order[places[self._ids[places] == ids]])
+
+
+def _without_filters(sql: str) -> str:
+    """Return a query whose aggregates take null for what their filters leave out, which they skip: the same figures.
+
+    DuckDB prepares room for all columns of a group for each filter of an aggregate, anew in each run. That was a third
+    of the time of a plan over few rows.
+    """
+
+    def rewritten(node: exp.Expression) -> exp.Expression:
+        if not isinstance(node, exp.Filter) or not isinstance(node.this, exp.Count | exp.Sum | exp.Min | exp.Max):
+            return node
+        aggregate, kept = node.this, node.expression.this
+        taken = aggregate.this
+        if isinstance(taken, exp.Distinct):
+            taken.set("expressions", [_where(kept, each) for each in taken.expressions])
+        else:
+            aggregate.set("this", _where(kept, exp.Literal.number(1) if isinstance(taken, exp.Star) else taken))
+        return aggregate
+
+    return str(sqlglot.parse_one(sql, dialect="duckdb").transform(rewritten).sql(dialect="duckdb"))
+
+
+def _where(condition: exp.Expression, value: exp.Expression) -> exp.Case:
+    return exp.Case(ifs=[exp.If(this=condition.copy(), true=value)])
 
 
 def finite(figures: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from random import Random
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from models import columns as col
 from models.features import catalogue
 from models.features.identity import compiled
-from models.inline import InlineFeatures, InlineHistory
+from models.inline import InlineFeatures, InlineHistory, _without_filters
 from models.settings import FeatureSettings
 from tests.models.features.builders import AS_OF, SETTINGS, Person, ago, line, run, spine, stack, story
 
@@ -138,3 +139,12 @@ def test_a_figure_too_large_for_a_float32_is_null(sent, expected):
     made.close()
     income = [feature.name for feature in catalogue(wide)].index("attribute_income")
     np.testing.assert_array_equal(found[0, income], np.float32(expected))
+
+
+@pytest.mark.parametrize("aggregate", ["count(*)", "count(a)", "count(DISTINCT a)", "sum(a)", "min(a)", "max(a)"])
+@pytest.mark.parametrize("kept", ["b", "b AND a > 2", "a IS NULL", "a > 99"])
+def test_an_aggregate_skips_the_same_rows_without_its_filter(aggregate: str, kept: str) -> None:
+    rows = "(VALUES (1, true), (1, true), (2, false), (3, NULL), (NULL, true), (5, true), (NULL, false)) AS t(a, b)"
+    query = f"SELECT coalesce({aggregate} FILTER (WHERE {kept}), -1) FROM {rows}"
+    assert "FILTER" not in _without_filters(query)
+    assert duckdb.sql(_without_filters(query)).fetchall() == duckdb.sql(query).fetchall()
