@@ -15,6 +15,12 @@ from models.settings import FeatureSettings
 
 _INSTANT: TypeAdapter[datetime | date] = TypeAdapter(Instant)
 _SHOWN_CHARACTERS = 60
+_INSTANTS = {
+    col.ORDERED_AT: (col.ORDERED_AT,),
+    col.SENT_AT: (col.SENT_AT, col.RESPONDED_AT),
+    col.OCCURRED_AT: (col.OCCURRED_AT,),
+}
+"""What is a time in a row of each table, by the one that places the row."""
 
 
 def inline_features(
@@ -88,10 +94,10 @@ def _rows(
     customer: InlineCustomer, where: str, messages: Sequence[Message], instant: str, zone: ZoneInfo
 ) -> Iterator[Row]:
     for position, message in enumerate(messages):
-        row = {
-            name: _local(value, f"{where}.{position}.{name}", zone) if isinstance(value, date) else value
-            for name, value in message
-        }
+        row = message.__dict__.copy()
+        for name in _INSTANTS[instant]:
+            if row[name] is not None:
+                row[name] = _local(row[name], f"{where}.{position}.{name}", zone)
         if _day(row[instant]) >= customer.as_of:
             raise InvalidRequestError(
                 f"{customer.customer_id!r}: {instant} {row[instant]} is not before as_of {customer.as_of}; send "

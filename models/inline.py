@@ -28,7 +28,7 @@ from models.settings import FeatureSettings
 
 Row = Mapping[str, object]
 
-INCOMING = "incoming"
+INCOMING, INSERT = "incoming", "insert"
 # optimisations that read a table's statistics while it is still empty, and would hold for the plan's whole life
 NOT_WHEN_PREPARED = "statistics_propagation,compressed_materialization,empty_result_pullup"
 TYPES = {
@@ -66,6 +66,18 @@ class InlineHistory:
     joined_at: datetime | date | None = None
 
 
+class _Incoming:
+    """What a prepared statement reads: the rows that are there when it runs."""
+
+    def __init__(self, none: pa.Table) -> None:
+        self.none = none
+        self.rows = none
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Hand the rows over, by Arrow's interface."""
+        return self.rows.__arrow_c_stream__(requested_schema)
+
+
 class InlineFeatures:
     """Computes the features of histories; safe to share between threads, which take turns.
 
@@ -82,6 +94,7 @@ class InlineFeatures:
         self._names = [feature.name for feature in catalogue(settings)]
         self._lock = threading.Lock()
         self._connection = open_memory()
+        self._incoming: dict[str, _Incoming] = {}
         listed = products if isinstance(products, pa.Table) else pq.read_table(products)
         self._products = listed.select((col.PRODUCT_ID, col.DEPARTMENT, col.CATEGORY))
         # as bytes in one array: a table of Python's own would be many times as large in every process
@@ -132,22 +145,26 @@ class InlineFeatures:
         for name, schema in self._schemas().items():
             columns = ", ".join(f'"{column}" {kind}' for column, kind in schema.items())
             run(f'CREATE TABLE "{name}" ({columns})')
+        for name, none in self._rows([], []).items():
+            self._incoming[name] = _Incoming(none)
+            self._connection.register(f"{INCOMING}_{name}", self._incoming[name])
+            # parsed and planned once: in each call that took as long as the rows
+            run(f'PREPARE {INSERT}_{name} AS INSERT INTO "{name}" BY NAME FROM {INCOMING}_{name}')
         run(f"PREPARE features AS {_without_filters(compiled(self._settings))}")
 
     def _run(self, incoming: Mapping[str, pa.Table]) -> pa.Table:
         run = self._connection.execute
-        for name, table in incoming.items():
-            self._connection.register(f"{INCOMING}_{name}", table)
         run("BEGIN")
         try:
-            for name in incoming:
-                run(f"INSERT INTO {name} BY NAME FROM {INCOMING}_{name}")
+            for name, table in incoming.items():
+                self._incoming[name].rows = table
+                run(f"EXECUTE {INSERT}_{name}")
             return run("EXECUTE features").to_arrow_table()
         finally:
             # the tables stay empty: rows that were never committed leave nothing behind
             run("ROLLBACK")
             for name in incoming:
-                self._connection.unregister(f"{INCOMING}_{name}")
+                self._incoming[name].rows = self._incoming[name].none
 
     def _rows(self, histories: Sequence[InlineHistory], as_of: Sequence[date]) -> dict[str, pa.Table]:
         rows: dict[str, list[Row]] = {name: [] for name in (col.ORDER_LINES, col.CONTACTS, col.EVENTS, col.CUSTOMERS)}
@@ -161,7 +178,7 @@ class InlineFeatures:
         schemas = self._schemas()
         tables = {name: _table(schemas[name], keys[name], rows[name]) for name in rows}
         positions = [str(at) for at in range(len(histories))]
-        spine = pa.table({col.CUSTOMER_ID: positions, col.AS_OF: pa.array(as_of, pa.date32())})
+        spine = pa.table({col.CUSTOMER_ID: pa.array(positions, pa.string()), col.AS_OF: pa.array(as_of, pa.date32())})
         return tables | {SPINE: spine, col.PRODUCTS: self._named(tables[col.ORDER_LINES])}
 
     def _named(self, order_lines: pa.Table) -> pa.Table:
