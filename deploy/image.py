@@ -118,8 +118,8 @@ class Buildah:
 
     @property
     def _isolation(self) -> list[str]:
-        # without a runtime, as on a build machine that runs no containers
-        return [] if shutil.which("crun") or shutil.which("runc") else ["--isolation", "chroot"]
+        # a build machine is often a container itself, in which no runtime works, be it installed or not
+        return [] if "BUILDAH_ISOLATION" in os.environ else ["--isolation", "chroot"]
 
 
 def find_engine() -> Engine:
