@@ -27,7 +27,7 @@ CALLS, ROUNDS, CLIENTS = 50_000, 20, 4
 SWAPS, CALLERS = 100, 8
 MANY = 40
 HISTORIES, ENGINE_BYTES = 900, 48 * 2**20
-WIRE_SECONDS, LEAST_SWAPS = 90, 10
+WIRE_SECONDS, LEAST_SWAPS = 60, 10
 """How long releases change over the wire, each opened in a child first, and how often at least."""
 LEAST_SLOPE = 0.25 * 2**20
 """Bytes a round below which a slope is the noise of an allocator: 5 MiB over everything."""
