@@ -65,7 +65,7 @@ def test_a_report_gives_outcomes_and_figures_and_the_last_of_several_counts(tmp_
         return tmp_path / name
 
     failed = report("first.xml", "<failure/>")
-    passed = report("second.xml", "<system-out>---- Captured Out ----\n3 calls: 2 MB\n</system-out>")
+    passed = report("second.xml", "<system-out>---- Out ----\n{\n&quot;a&quot;: 7\n}\n3 calls: 2 MB\n</system-out>")
     told = {"passed": 1, "failed": 0, "skipped": 0, "told": ["3 calls: 2 MB"]}
     assert faults.read([failed, passed]) == {"tests/faults/test_a.py": told}
 

@@ -13,6 +13,8 @@ from xml.etree import ElementTree
 from benchmarks.serving.servers import CHECKOUT
 
 _NAMED = re.compile(r"Rows? ([\d, and]+) of what is promised[^:]*: (.+)")
+_FIGURES = re.compile(r"\w.*\d")
+"""Of a line, but not of what a command printed as JSON."""
 OUTCOMES = ("failure", "error", "skipped")
 LOGGED = ("-o", "junit_logging=system-out")
 """Options of pytest for a report that holds the figures which tests print."""
@@ -83,5 +85,5 @@ def read(reports: Sequence[Path]) -> dict[str, dict[str, Any]]:
         )
         counts["failed" if ended in ("failure", "error") else ended] += 1
         told = [line.strip() for line in (case.findtext("system-out") or "").splitlines()]
-        counts["told"] += [line for line in told if line and not line.startswith("-")][-MOST_LINES:]
+        counts["told"] += [line for line in told if _FIGURES.match(line)][-MOST_LINES:]
     return found

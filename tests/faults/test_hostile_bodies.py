@@ -263,7 +263,7 @@ def test_the_largest_body_that_is_taken_costs_little_memory(service: Live, path:
         before = service.worker.memory_info().rss
         answer = httpx.post(f"{service.url}{path}", content=body, headers=JSON, timeout=60)
     error = answer.json().get("error")
-    print(f"{len(body)} bytes: {answer.status_code}, memory grew by {(highest() - before) / 2**20:.1f} MiB", error)
+    print(f"{len(body)} bytes of {path}: {answer.status_code}, memory grew by {(highest() - before) / 2**20:.1f} MiB")
     assert answer.status_code in (200, 422)
     assert error is None or "more than" not in error["message"], error
     assert highest() - before < MOST_BYTES
