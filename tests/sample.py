@@ -40,7 +40,7 @@ def complete_histories(tables: Path, ids: list[str], as_of: date, settings: Feat
     return [told[each] for each in ids]
 
 
-def bodies(customers: Iterable[Customer], limit_bytes: int = 6 * 1024 * 1024) -> Iterator[bytes]:
+def bodies(customers: Iterable[Customer], limit_bytes: int = 2**20) -> Iterator[bytes]:
     """Return requests of as many customers as fit into a call."""
     kept: list[bytes] = []
     for customer in map(orjson.dumps, customers):
