@@ -36,7 +36,7 @@ system() {
     # Python's own image has no bytecode, and nothing can be written where this one runs
     python3 -m compileall -q -x "/(test|lib2to3|site-packages)/" "$(python3 -c 'import os; print(os.path.dirname(os.__file__))')"
     find /usr/share/doc -type f ! -name copyright -delete
-    rm -rf /usr/share/man /usr/share/info /usr/share/locale /usr/share/lintian /root/.cache
+    rm -rf /usr/share/man /usr/share/info /usr/share/locale /usr/share/lintian ~root/.cache
     rm -rf /var/cache/* /var/lib/apt/lists/* /var/log/* /tmp/* /image.sh
     # nobody becomes root
     find / -xdev -type f -perm /6000 -exec chmod a-s {} +

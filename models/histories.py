@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter, ValidationError
 
 from models import columns as col
+from models.contracts import DAY_OF
 from models.errors import InvalidRequestError
 from models.inline import InlineFeatures, InlineHistory
 from models.messages import InlineCustomer, Instant, Message, Row
@@ -15,12 +16,6 @@ from models.settings import FeatureSettings
 
 _INSTANT: TypeAdapter[datetime | date] = TypeAdapter(Instant)
 _SHOWN_CHARACTERS = 60
-_INSTANTS = {
-    col.ORDERED_AT: (col.ORDERED_AT,),
-    col.SENT_AT: (col.SENT_AT, col.RESPONDED_AT),
-    col.OCCURRED_AT: (col.OCCURRED_AT,),
-}
-"""What is a time in a row of each table, by the one that places the row."""
 
 
 def inline_features(
@@ -93,9 +88,10 @@ def inline_history(position: int, customer: InlineCustomer, settings: FeatureSet
 def _rows(
     customer: InlineCustomer, where: str, messages: Sequence[Message], instant: str, zone: ZoneInfo
 ) -> Iterator[Row]:
+    times = [name for name in DAY_OF if messages and hasattr(messages[0], name)]
     for position, message in enumerate(messages):
         row = message.__dict__.copy()
-        for name in _INSTANTS[instant]:
+        for name in times:
             if row[name] is not None:
                 row[name] = _local(row[name], f"{where}.{position}.{name}", zone)
         if _day(row[instant]) >= customer.as_of:

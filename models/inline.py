@@ -69,9 +69,9 @@ class InlineHistory:
 class _Incoming:
     """What a prepared statement reads: the rows that are there when it runs."""
 
-    def __init__(self, none: pa.Table) -> None:
-        self.none = none
-        self.rows = none
+    def __init__(self, empty: pa.Table) -> None:
+        self.empty = empty
+        self.rows = empty
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Hand the rows over, by Arrow's interface."""
@@ -145,8 +145,8 @@ class InlineFeatures:
         for name, schema in self._schemas().items():
             columns = ", ".join(f'"{column}" {kind}' for column, kind in schema.items())
             run(f'CREATE TABLE "{name}" ({columns})')
-        for name, none in self._rows([], []).items():
-            self._incoming[name] = _Incoming(none)
+        for name, empty in self._rows([], []).items():
+            self._incoming[name] = _Incoming(empty)
             self._connection.register(f"{INCOMING}_{name}", self._incoming[name])
             # parsed and planned once: in each call that took as long as the rows
             run(f'PREPARE {INSERT}_{name} AS INSERT INTO "{name}" BY NAME FROM {INCOMING}_{name}')
@@ -164,7 +164,7 @@ class InlineFeatures:
             # the tables stay empty: rows that were never committed leave nothing behind
             run("ROLLBACK")
             for name in incoming:
-                self._incoming[name].rows = self._incoming[name].none
+                self._incoming[name].rows = self._incoming[name].empty
 
     def _rows(self, histories: Sequence[InlineHistory], as_of: Sequence[date]) -> dict[str, pa.Table]:
         rows: dict[str, list[Row]] = {name: [] for name in (col.ORDER_LINES, col.CONTACTS, col.EVENTS, col.CUSTOMERS)}
@@ -204,15 +204,15 @@ def _without_filters(sql: str) -> str:
         aggregate, kept = node.this, node.expression.this
         taken = aggregate.this
         if isinstance(taken, exp.Distinct):
-            taken.set("expressions", [_where(kept, each) for each in taken.expressions])
+            taken.set("expressions", [_null_unless(kept, each) for each in taken.expressions])
         else:
-            aggregate.set("this", _where(kept, exp.Literal.number(1) if isinstance(taken, exp.Star) else taken))
+            aggregate.set("this", _null_unless(kept, exp.Literal.number(1) if isinstance(taken, exp.Star) else taken))
         return aggregate
 
     return str(sqlglot.parse_one(sql, dialect="duckdb").transform(rewritten).sql(dialect="duckdb"))
 
 
-def _where(condition: exp.Expression, value: exp.Expression) -> exp.Case:
+def _null_unless(condition: exp.Expression, value: exp.Expression) -> exp.Case:
     return exp.Case(ifs=[exp.If(this=condition.copy(), true=value)])
 
 

@@ -176,7 +176,7 @@ def test_the_image_answers_read_only_as_its_own_user_survives_its_worker_and_end
             (worker,) = workers(process)
             assert psutil.Process(worker).uids().real == psutil.Process(worker).gids().real == 10001
             with pytest.raises(OSError, match="Read-only"):
-                Path(f"/proc/{worker}/root/app/written").write_bytes(b"")
+                Path("/proc", str(worker), "root", "app", "written").write_bytes(b"")
             os.kill(worker, signal.SIGKILL)
             deadline = time.monotonic() + 60
             while workers(process) in ([], [worker]):
