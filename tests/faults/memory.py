@@ -1,6 +1,8 @@
 """What a process holds, and whether that grows."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,3 +60,22 @@ def growth(rounds: Sequence[Footprint]) -> Growth:
     slope = np.polyfit(np.arange(len(rounds)), [each.memory for each in rounds], 1)[0]
     first, last = rounds[0], rounds[-1]
     return Growth(float(slope), last.files - first.files, last.threads - first.threads)
+
+
+@contextmanager
+def highest_memory(process: psutil.Process) -> Iterator[Callable[[], int]]:
+    """Watch a process while the block runs; what is yielded tells the most bytes that it held."""
+    seen = [process.memory_info().rss]
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.002):
+            seen.append(process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield lambda: max(seen)
+    finally:
+        ended.set()
+        watcher.join()
